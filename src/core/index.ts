@@ -1,0 +1,19 @@
+export { systemClock } from './clock.js';
+export type { Clock, Context, Log } from './context.js';
+export {
+  InterruptedError,
+  StackferryError,
+  UsageError,
+  isCode,
+  messageOf,
+  systemCode,
+  throwIfAborted,
+  type ErrorDetails,
+  type ExitCode,
+} from './errors.js';
+export type { Answer, EventPort, Question, ResourceKind, StackferryEvent } from './events.js';
+export { poll, type PollOptions } from './poll.js';
+export { redactText, redactValue } from './redact.js';
+export { retry, type RetryPolicy } from './retry.js';
+export { Secret } from './secret.js';
+export { GIB, KIB, MIB, TIB, ceilGib, formatBytes, formatRate, formatSeconds } from './units.js';
