@@ -1,0 +1,25 @@
+export { connectCloud, type ChangingRequest, type Cloud, type CloudService, type ConnectOptions } from './cloud.js';
+export { loadCloudConfig, type LoadCloudConfig } from './config/load.js';
+export type { AuthMethod, CloudConfig, DomainRef, ProjectRef, Scope } from './config/types.js';
+export type { CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';
+export { compareImageHash, type HashVerdict } from './image/hash.js';
+export type { VolumeType, VolumeTypes } from './block-storage/types.js';
+export type { CreateVolume, Volume, Volumes } from './block-storage/volumes.js';
+export type { Flavor, Flavors } from './compute/flavors.js';
+export type { Keypair, Keypairs } from './compute/keypairs.js';
+export type {
+  CreateServer,
+  Server,
+  ServerDisk,
+  ServerInterface,
+  Servers,
+  VolumeAttachment,
+} from './compute/servers.js';
+export type { Network, Networks, Subnet } from './network/networks.js';
+export type { CreatePort, FixedIp, Port, PortFilter, Ports } from './network/ports.js';
+export type { SecurityGroup, SecurityGroups } from './network/security-groups.js';
+export { left, type Limit, type Limits, type Zone, type Zones } from './limits.js';
+export { chooseFlavor, type FlavorChoice, type FlavorNeed, type RejectedFlavor } from './flavors.js';
+export { imageProperties, type GuestHardware, type ImageDescription } from './image-properties.js';
+export { markerMetadata, markerOf, type Marker, type MarkerFilter } from './markers.js';
+export type { Wait } from './wait.js';
