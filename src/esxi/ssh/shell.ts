@@ -7,7 +7,12 @@ export interface CommandResult {
   stderr: string;
 }
 
-export interface RunOptions {
+export interface StreamOptions {
+  /** Ends this command instead of the context's signal: for cleaning up after an interrupt. */
+  signal?: AbortSignal;
+}
+
+export interface RunOptions extends StreamOptions {
   /** Most bytes of stdout kept; more is an error `esxi.output_too_large`. Default 64 MiB. */
   maxBytes?: number;
   /** The command is given up after so long, with `esxi.command_timeout`. Default 60 s. */
@@ -20,11 +25,13 @@ export interface RunOptions {
 export interface RunningCommand {
   stdout: Readable;
   /**
-   * Settles when the channel has closed. A connection that was cut resolves with `exitCode: null`: the caller must
-   * demand exit status 0 **and** the bytes it expects, for ssh2 ends a cut stream without an error.
+   * Settles when the channel has closed and never rejects. A connection that was cut resolves with `exitCode: null`:
+   * the caller must demand exit status 0 **and** the bytes it expects, for ssh2 ends a cut stream without an error.
+   * An end by a signal has `exitCode: null` and `signal`. It waits until `stdout` was read to its end, destroyed or
+   * killed.
    */
   finished: Promise<{ exitCode: number | null; signal: string | null; stderr: string }>;
-  /** Ends the command on the host (closes its channel). Safe to call twice. */
+  /** Ends the command on the host (closes its channel) and destroys `stdout`. Safe to call twice. */
   kill(): void;
 }
 
@@ -38,7 +45,7 @@ export interface RemoteShell {
   /** Runs a command to its end. Rejects when no exit status arrived; a non-zero status is the caller's to judge. */
   run(command: string, options?: RunOptions & { once?: boolean }): Promise<CommandResult>;
   /** Starts a command and streams its stdout, with back-pressure. Never reconnects by itself once bytes have flowed. */
-  stream(command: string): Promise<RunningCommand>;
+  stream(command: string, options?: StreamOptions): Promise<RunningCommand>;
   /** Round trips so far (commands run or streamed). */
   readonly roundTrips: number;
   close(): Promise<void>;
