@@ -1,0 +1,39 @@
+import type { Context } from '../core/index.js';
+
+export type OutputFormat = 'raw' | 'qcow2';
+/** qemu-img's names of what a local image can be. `vpc` is VHD. */
+export type SourceFormat = 'vmdk' | 'raw' | 'qcow2' | 'vpc' | 'vhdx' | 'vdi';
+
+export interface ConvertRequest {
+  /** A VMDK descriptor (its extents and parents beside it), or a single image file. */
+  source: string;
+  /** Where unset it is told from the content; raw only when asked for or named `.raw`, `.img`. */
+  sourceFormat?: SourceFormat;
+  outputPath: string;
+  outputFormat: OutputFormat;
+  /** qcow2 only: compressed clusters. */
+  compress?: boolean;
+  /** Also compute the SHA-256 of the output file. */
+  sha256?: boolean;
+  /** The source's content hash where it is known (from the export): the result must have the same. */
+  expectedContentHash?: string | null;
+  /** Convert again though the output is there and proved. */
+  force?: boolean;
+  ctx: Context;
+}
+
+export interface ConvertedImage {
+  /** Absolute. */
+  path: string;
+  format: OutputFormat;
+  /** The disk's size as the guest sees it. */
+  capacityBytes: number;
+  /** Size of the file. */
+  bytes: number;
+  /** `sha256-4m:…` of the guest's view, read back from the output. */
+  contentHash: string;
+  /** SHA-256 of the output file, where asked for. */
+  sha256: string | null;
+  /** True when an earlier run's output was found and still stands. */
+  reused: boolean;
+}

@@ -1,0 +1,11 @@
+/** Moves the disk files of a powered-off VM from the host to this machine, checked before and after. */
+export type {
+  CopiedDisk,
+  CopiedFile,
+  CopyOptions,
+  DiskPlan,
+  ExportPlan,
+  ExtentPlan,
+  LinkPlan,
+  PlanOptions,
+} from './types.js';
