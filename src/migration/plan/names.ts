@@ -1,0 +1,36 @@
+/**
+ * Names for the cloud, made from a VM's. Nova and Cinder store up to 255 characters; services whose database speaks
+ * only three-byte UTF-8 answer 500 to characters beyond U+FFFF, and Nova refuses names that begin or end in a blank.
+ * The VM's own name is kept in the server's metadata.
+ */
+export function cloudName(name: string, suffix = ''): string {
+  const clean = Array.from(name.normalize('NFC'))
+    .map((character) => {
+      const point = character.codePointAt(0) ?? 0;
+      if (point > 0xffff || (point >= 0xd800 && point <= 0xdfff)) return '_';
+      return point < 0x20 || (point >= 0x7f && point < 0xa0) ? ' ' : character;
+    })
+    .join('')
+    .replace(/\s+/gu, ' ')
+    .trim();
+  return `${(clean === '' ? 'vm' : clean).slice(0, 255 - suffix.length).trim()}${suffix}`;
+}
+
+/** A host name (RFC 1123 label) for the server's metadata, or null where the VM's name gives none. */
+export function hostnameOf(name: string): string | null {
+  const label = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/-{2,}/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63)
+    .replace(/-+$/, '');
+  return label === '' || /^\d+$/.test(label) ? null : label;
+}
+
+/** A metadata value: at most 255 characters, none beyond U+FFFF (see {@link cloudName}). */
+export function metadataValue(text: string): string {
+  return cloudName(text === '' ? '-' : text);
+}

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { formatBytes } from '../../core/index.js';
+import { convertImage } from '../../convert/index.js';
+import { exportResult, filesStand } from './export.js';
+import { needSection, type RunContext, type Step } from './step.js';
+
+export const convertResult = z.object({
+  label: z.string(),
+  path: z.string(),
+  format: z.enum(['raw', 'qcow2']),
+  capacity_bytes: z.number(),
+  bytes: z.number(),
+  content_hash: z.string(),
+  sha256: z.string().nullable(),
+});
+export type ConvertResult = z.infer<typeof convertResult>;
+
+/** Makes the image that is uploaded, and proves that it holds what was exported. */
+export function convertStep(state: RunContext['state'], label: string): Step {
+  const source = needSection(state, 'source');
+  return {
+    key: `convert:${label}`,
+    kind: 'convert',
+    subject: `disk ${label} of ${source.vm.name}`,
+    needs: [`export:${label}`],
+    holds: async (_rc, result) => {
+      const parsed = convertResult.safeParse(result);
+      return parsed.success && (await filesStand([parsed.data]));
+    },
+    run: async (rc) => {
+      const exported = exportResult.parse(rc.state.steps.get(`export:${label}`)?.result);
+      const image = needSection(rc.state, 'images').find((item) => item.label === label);
+      if (!image) throw new Error(`no image planned for disk ${label}`);
+      const converted = await convertImage({
+        source: exported.path,
+        sourceFormat: 'vmdk',
+        outputPath: join(source.outputDir, `${label.replace(':', '-')}.${image.format}`),
+        outputFormat: image.format,
+        compress: rc.settings.compress && image.format === 'qcow2',
+        sha256: rc.settings.sha256,
+        expectedContentHash: exported.content_hash,
+        ctx: rc.ctx,
+      });
+      const result: ConvertResult = {
+        label,
+        path: converted.path,
+        format: converted.format,
+        capacity_bytes: converted.capacityBytes,
+        bytes: converted.bytes,
+        content_hash: converted.contentHash,
+        sha256: converted.sha256,
+      };
+      return { result, summary: `${image.format}, ${formatBytes(converted.bytes)}, equal to the export` };
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { formatBytes } from '../../core/index.js';
+import { copyDisk } from '../../esxi/export/index.js';
+import { exportPlan } from './source.js';
+import { needSection, type RunContext, type Step } from './step.js';
+
+export const exportResult = z.object({
+  label: z.string(),
+  /** Absolute path of the newest descriptor here. */
+  path: z.string(),
+  kind: z.string(),
+  capacity_bytes: z.number(),
+  bytes: z.number(),
+  content_hash: z.string().nullable(),
+  sha256: z.string().nullable(),
+  files: z.array(z.object({ path: z.string(), bytes: z.number() })),
+});
+export type ExportResult = z.infer<typeof exportResult>;
+
+/** Copies one disk's files from the host, proved chunk by chunk. */
+export function exportStep(state: RunContext['state'], label: string): Step {
+  const source = needSection(state, 'source');
+  return {
+    key: `export:${label}`,
+    kind: 'export',
+    subject: `disk ${label} of ${source.vm.name}`,
+    needs: ['source'],
+    holds: async (_rc, result) => {
+      const parsed = exportResult.safeParse(result);
+      return parsed.success && (await filesStand(parsed.data.files));
+    },
+    run: async (rc) => {
+      const plan = await exportPlan(rc);
+      const disk = plan.disks.find((item) => item.label === label);
+      if (!disk) throw new Error(`no plan for disk ${label}`);
+      const host = await rc.host();
+      const dir = join(source.outputDir);
+      const copied = await copyDisk(host.shell, disk, dir, rc.ctx, {
+        streams: rc.settings.streams,
+        sha256: rc.settings.sha256,
+      });
+      const result: ExportResult = {
+        label,
+        path: copied.descriptorPath,
+        kind: copied.kind,
+        capacity_bytes: copied.capacityBytes,
+        bytes: copied.bytes,
+        content_hash: copied.contentHash,
+        sha256: copied.sha256,
+        files: copied.files.map((file) => ({ path: file.path, bytes: file.bytes })),
+      };
+      return { result, summary: `${formatBytes(copied.copiedBytes)} read, ${formatBytes(copied.bytes)} proved` };
+    },
+  };
+}
+
+/** Whether all files are still there with their sizes. */
+export async function filesStand(files: readonly { path: string; bytes: number }[]): Promise<boolean> {
+  for (const file of files) {
+    try {
+      if ((await stat(file.path)).size !== file.bytes) return false;
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}

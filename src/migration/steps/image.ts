@@ -1,0 +1,213 @@
+import { randomUUID, createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
+import { compareImageHash, type Cloud, type DigestName, type Image } from '../../openstack/index.js';
+import { convertResult } from './convert.js';
+import { madeBy, needSection, type RunContext, type Step } from './step.js';
+
+export const imageResult = z.object({
+  label: z.string(),
+  image_id: z.string(),
+  bytes: z.number(),
+  /** Which digest Glance's own was compared with; `none` where Glance shows none that we know. */
+  hash_algorithm: z.string(),
+  hash_value: z.string().nullable(),
+});
+export type ImageResult = z.infer<typeof imageResult>;
+
+/** A local file that becomes an image: made by the convert step, or given on the command line. */
+export const imageFile = z.object({
+  label: z.string(),
+  path: z.string(),
+  format: z.enum(['raw', 'qcow2', 'vmdk']),
+  bytes: z.number(),
+  capacity_bytes: z.number(),
+  content_hash: z.string().nullable(),
+});
+export type ImageFile = z.infer<typeof imageFile>;
+
+/** The file of a disk: what `upload FILE` was given, or what the convert step made. */
+export function fileOf(state: RunContext['state'], label: string): ImageFile {
+  const given = z.array(imageFile).safeParse(state.plan.get('files'));
+  const file = given.success ? given.data.find((item) => item.label === label) : undefined;
+  return file ?? convertResult.parse(state.steps.get(`convert:${label}`)?.result);
+}
+
+/** Uploads a disk's file as a Glance image and compares Glance's hash with what was sent. */
+export function imageStep(state: RunContext['state'], label: string): Step {
+  const key = `image:${label}`;
+  const planned = needSection(state, 'images').find((item) => item.label === label);
+  const name = planned?.name ?? label;
+  return {
+    key,
+    kind: 'image',
+    subject: `image ${name}`,
+    needs: state.plan.has('files') ? [] : [`convert:${label}`],
+    holds: async (rc, result) => {
+      const parsed = imageResult.safeParse(result);
+      if (!parsed.success) return false;
+      const image = await (await rc.cloud()).images.find(parsed.data.image_id);
+      return image?.status === 'active';
+    },
+    run: async (rc) => {
+      const cloud = await rc.cloud();
+      const file = fileOf(rc.state, label);
+      await sameSize(file);
+      const sent = await upload(rc, cloud, key, name, file);
+      const result: ImageResult = {
+        label,
+        image_id: sent.image.id,
+        bytes: file.bytes,
+        hash_algorithm: sent.algorithm,
+        hash_value: sent.image.os_hash_value ?? sent.image.checksum ?? null,
+      };
+      return { result, summary: `${formatBytes(file.bytes)}, ${sent.algorithm} equal` };
+    },
+    undo: async (rc) => {
+      const cloud = await rc.cloud();
+      const found = await cloud.images.findByMarker({ run: rc.run, step: key });
+      const ids = new Set([
+        ...found.map((image) => image.id),
+        ...madeBy(rc.state, key, 'image').flatMap((i) => i.id ?? []),
+      ]);
+      for (const id of ids) await dropImage(rc, cloud, key, id, name);
+    },
+  };
+}
+
+/** How often an upload is begun again from the source after the connection was lost. */
+const UPLOAD_TRIES = 4;
+
+async function upload(
+  rc: RunContext,
+  cloud: Cloud,
+  key: string,
+  name: string,
+  file: ImageFile,
+): Promise<{ image: Image; algorithm: string }> {
+  return retry(
+    rc.ctx,
+    {
+      what: `upload of ${name}`,
+      attempts: UPLOAD_TRIES,
+      delayMs: 1_000,
+      maxDelayMs: 15_000,
+      retryable: (error) =>
+        isCode(error, 'cloud.upload_cut') || isCode(error, 'cloud.unreachable') || isCode(error, 'cloud.server_error'),
+    },
+    async () => {
+      const id = await emptyImage(rc, cloud, key, name, file);
+      const before = await cloud.images.get(id);
+      // A killed run may have sent all of it without noting so: then Glance's hash against the file's settles it.
+      const digests =
+        before.status === 'active' ? await digestFile(rc, file, before) : await send(rc, cloud, id, name, file);
+      const image = await cloud.images.waitActive(id, {
+        timeoutMs: rc.settings.timeouts.imageMs,
+        option: '--timeout-image',
+        label: `image ${name} to become active`,
+      });
+      const verdict = compareImageHash(image, digests);
+      if (verdict.result === 'equal' && (image.size ?? file.bytes) === file.bytes) {
+        return { image, algorithm: verdict.algorithm ?? 'none' };
+      }
+      await dropImage(rc, cloud, key, id, name);
+      throw new StackferryError(
+        verdict.result === 'unknown' ? 'cloud.image_unproved' : 'cloud.image_corrupt',
+        verdict.result === 'unknown'
+          ? `Glance shows no hash of image ${name} that can be compared with what was sent.`
+          : `Image ${name} is not what was sent: Glance's ${verdict.algorithm ?? 'size'} differs. It was deleted.`,
+        {
+          hint: 'Run the same command again; if it happens twice, look for a proxy that changes what passes through it.',
+        },
+      );
+    },
+  );
+}
+
+/** The id of an image of ours that can take the content (or has it): the one of an earlier try, or a new one. */
+async function emptyImage(rc: RunContext, cloud: Cloud, key: string, name: string, file: ImageFile): Promise<string> {
+  for (const earlier of madeBy(rc.state, key, 'image')) {
+    if (earlier.id === null) continue;
+    const image = await cloud.images.find(earlier.id);
+    if (!image) {
+      await rc.record({ kind: 'gone', step: key, resource: 'image', id: earlier.id });
+    } else if (image.status === 'queued' || image.status === 'active') {
+      await rc.record({ kind: 'made', step: key, resource: 'image', id: image.id, name });
+      return image.id;
+    } else {
+      await dropImage(rc, cloud, key, image.id, name); // half sent by a process that is gone
+    }
+  }
+  const planned = needSection(rc.state, 'images').find((item) => item.label === file.label);
+  if (!planned) throw new Error(`no image planned for ${file.label}`);
+  const id = randomUUID();
+  await rc.record({ kind: 'intent', step: key, resource: 'image', name, id });
+  const image = await cloud.images.create({
+    id,
+    name,
+    diskFormat: file.format,
+    minDiskGib: planned.min_disk_gib,
+    properties: planned.properties,
+    marker: { run: rc.run, step: key },
+  });
+  await rc.record({ kind: 'made', step: key, resource: 'image', id: image.id, name });
+  rc.ctx.events.emit({ kind: 'resource.created', resource: 'image', id: image.id, name });
+  return image.id;
+}
+
+async function send(
+  rc: RunContext,
+  cloud: Cloud,
+  id: string,
+  name: string,
+  file: ImageFile,
+): Promise<Partial<Record<DigestName, string>>> {
+  const task = `upload:${id}`;
+  const start = rc.ctx.clock.now();
+  let done = 0;
+  let ok = false;
+  rc.ctx.events.emit({ kind: 'bytes.started', task, label: `upload ${name}`, total: file.bytes, done: 0 });
+  try {
+    const uploaded = await cloud.images.upload(id, {
+      size: file.bytes,
+      open: () => createReadStream(file.path, { highWaterMark: 1024 * 1024 }),
+      digests: ['sha512', 'md5'],
+      onBytes: (bytes) => {
+        done = bytes;
+        rc.ctx.events.emit({ kind: 'bytes.progress', task, done, total: file.bytes });
+      },
+    });
+    ok = true;
+    return uploaded.digests;
+  } finally {
+    rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
+  }
+}
+
+async function digestFile(rc: RunContext, file: ImageFile, image: Image): Promise<Partial<Record<DigestName, string>>> {
+  const algorithm: DigestName =
+    image.os_hash_algo === 'sha256' || image.os_hash_algo === 'sha512' ? image.os_hash_algo : 'md5';
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(file.path, { highWaterMark: 1024 * 1024 }), hash, { signal: rc.ctx.signal });
+  return { [algorithm]: hash.digest('hex') };
+}
+
+async function sameSize(file: ImageFile): Promise<void> {
+  const size = await stat(file.path).then(
+    (found) => found.size,
+    () => null,
+  );
+  if (size === file.bytes) return;
+  throw new StackferryError('upload.file_changed', `${file.path} is not the file that was proved before.`, {
+    hint: 'Convert it again, or run the migration again: it goes on where it was.',
+  });
+}
+
+async function dropImage(rc: RunContext, cloud: Cloud, key: string, id: string, name: string): Promise<void> {
+  await cloud.images.delete(id);
+  await rc.record({ kind: 'gone', step: key, resource: 'image', id });
+  rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'image', id, name });
+}

@@ -1,0 +1,38 @@
+import { section, type RunContext, type Step } from './step.js';
+import { bootStep } from './boot.js';
+import { convertStep } from './convert.js';
+import { exportStep } from './export.js';
+import { imageStep } from './image.js';
+import { portStep } from './port.js';
+import { serverStep } from './server.js';
+import { recheckStep, sourceStep } from './source.js';
+import { volumeStep } from './volume.js';
+
+/** The phases of a run, as the step commands name them. */
+export const phases = ['export', 'convert', 'upload', 'volume', 'server'] as const;
+export type Phase = (typeof phases)[number];
+
+/**
+ * The steps of a run in order, as far as its plan is resolved. The runner, the step commands, `--dry-run` and
+ * `rollback` are all readers of this list.
+ */
+export function listSteps(state: RunContext['state'], only: readonly Phase[] = phases): Step[] {
+  const wants = (phase: Phase) => only.includes(phase);
+  const source = section(state, 'source');
+  const server = section(state, 'server');
+  const steps: Step[] = [];
+  if (source && wants('export')) {
+    steps.push(sourceStep(state), ...source.labels.map((label) => exportStep(state, label)), recheckStep(state));
+  }
+  if (source && wants('convert')) {
+    for (const image of section(state, 'images') ?? []) steps.push(convertStep(state, image.label));
+  }
+  if (wants('upload')) for (const image of section(state, 'images') ?? []) steps.push(imageStep(state, image.label));
+  if (wants('volume'))
+    for (const volume of section(state, 'volumes') ?? []) steps.push(volumeStep(state, volume.label));
+  if (wants('server')) {
+    for (const port of section(state, 'ports') ?? []) steps.push(portStep(state, port.label));
+    if (server?.start === true) steps.push(serverStep(state), bootStep(state));
+  }
+  return steps;
+}

@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { StackferryError, formatBytes, poll, type Context } from '../../core/index.js';
+import type { EsxiHost } from '../../esxi/index.js';
+import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
+import { needSection, sourceVm, type RunContext, type Step } from './step.js';
+
+/** Paths on the host with the word that stands for the file's state when it was read. */
+const tokensSchema = z.record(z.string(), z.string());
+
+/** The plan of the copy: all disks looked at together, before a byte moves. */
+export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
+  if (rc.cache.exportPlan) return rc.cache.exportPlan;
+  const source = needSection(rc.state, 'source');
+  const host = await rc.host();
+  const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
+  const plan = await planExport(host.shell, disks, rc.ctx, { outputDir: source.outputDir });
+  rc.cache.exportPlan = plan;
+  return plan;
+}
+
+/** The source is off (or is shut down, where that was allowed), and every file of every disk is there and readable. */
+export function sourceStep(state: RunContext['state']): Step {
+  const vm = sourceVm(state);
+  return {
+    key: 'source',
+    kind: 'source',
+    subject: `VM ${vm.name}`,
+    needs: [],
+    holds: () => Promise.resolve(false), // the source may have changed since: always look again before reading it
+    run: async (rc) => {
+      const host = await rc.host();
+      await ensureOff(rc, host);
+      delete rc.cache.exportPlan; // what an earlier look saw may be old
+      const plan = await exportPlan(rc);
+      await takeTokens(rc, plan);
+      const result = { bytes: plan.bytes, allocated_bytes: plan.allocatedBytes };
+      const held = plan.allocatedBytes === null ? '' : `, ${formatBytes(plan.allocatedBytes)} held`;
+      return { result, summary: `off, ${plan.disks.length} disk(s), ${formatBytes(plan.bytes)}${held}` };
+    },
+  };
+}
+
+/** After the last byte: the VM is still off, and its files are the ones that were read. */
+export function recheckStep(state: RunContext['state']): Step {
+  const source = needSection(state, 'source');
+  return {
+    key: 'recheck',
+    kind: 'recheck',
+    subject: `VM ${source.vm.name}`,
+    needs: ['source', ...source.labels.map((label) => `export:${label}`)],
+    run: async (rc) => {
+      await assertSourceUnchanged(rc);
+      return { result: {}, summary: 'unchanged since the copy began' };
+    },
+  };
+}
+
+/**
+ * Fails with `vm.changed_during_copy` unless the VM is off and its descriptors, sizes and modification times are those
+ * that the copy saw, in this process or an earlier one.
+ */
+export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
+  const vm = sourceVm(rc.state);
+  const host = await rc.host();
+  const power = await host.powerState(vm.id);
+  if (power !== 'off') throw changed(vm.name, `it is ${power === 'on' ? 'running' : power} now`);
+  if (rc.cache.exportPlan) {
+    await recheckSource(host.shell, rc.cache.exportPlan, rc.ctx);
+    return;
+  }
+  const before = earlierTokens(rc);
+  if (!before) throw changed(vm.name, 'this run holds no record of what it read');
+  const now = tokensOf(await exportPlan(rc));
+  for (const [path, token] of Object.entries(before)) {
+    if (now[path] !== token) throw changed(vm.name, `${path} is not the file that was read`);
+  }
+}
+
+/**
+ * Notes what is about to be read. Disks of an earlier session whose files have changed since are copied again; once
+ * the copy was confirmed (and may have become an image) a change ends the run.
+ */
+async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
+  const before = earlierTokens(rc) ?? {};
+  for (const disk of plan.disks) {
+    const differs = Object.entries(tokensOf({ ...plan, disks: [disk] })).some(
+      ([path, token]) => before[path] !== undefined && before[path] !== token,
+    );
+    if (!differs) continue;
+    if (rc.state.steps.get('recheck')?.state === 'done') {
+      throw changed(sourceVm(rc.state).name, `the files of ${disk.label} are not those that were read`);
+    }
+    rc.ctx.events.emit({ kind: 'notice', message: `${disk.label} has changed since it was read; it is read again.` });
+    for (const step of [`export:${disk.label}`, `convert:${disk.label}`]) {
+      if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
+    }
+  }
+  await rc.record({ kind: 'plan', section: 'source_tokens', value: tokensOf(plan) });
+}
+
+function earlierTokens(rc: RunContext): Record<string, string> | undefined {
+  return tokensSchema.safeParse(rc.state.plan.get('source_tokens')).data;
+}
+
+function changed(name: string, why: string): StackferryError {
+  return new StackferryError('vm.changed_during_copy', `${name} was changed while or after it was copied: ${why}.`, {
+    hint: 'What was copied is not used. Leave the VM off and run the same command again; the copy starts over.',
+  });
+}
+
+/** Paths on the host with the word that stands for their state. */
+function tokensOf(plan: ExportPlan): Record<string, string> {
+  const entries = plan.disks.flatMap((disk) =>
+    disk.links.flatMap((link) => [
+      [link.remotePath, link.token] as const,
+      ...link.extents.map((extent) => [extent.remotePath, extent.token] as const),
+    ]),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Sees that the VM is off; shuts it down only where that was asked for. */
+async function ensureOff(rc: RunContext, host: EsxiHost): Promise<void> {
+  const vm = sourceVm(rc.state);
+  const power = await host.powerState(vm.id);
+  if (power === 'off') return;
+  if (power === 'suspended') {
+    throw new StackferryError('vm.suspended', `${vm.name} is suspended: its memory holds data that its disks lack.`, {
+      hint: 'Resume it and shut the guest down, then run this again.',
+      exitCode: 3,
+    });
+  }
+  if (!rc.settings.powerOff && !rc.settings.forceOff) {
+    throw new StackferryError('vm.powered_on', `${vm.name} is running; its disks can only be read while it is off.`, {
+      hint: 'Shut the guest down first, or let stackferry do it: --power-off',
+      exitCode: 3,
+    });
+  }
+  if (rc.settings.powerOff && (await shutDown(rc, host, vm))) return;
+  if (!rc.settings.forceOff) {
+    const question = `${vm.name} did not shut down within ${rc.settings.timeouts.shutdownMs / 1000} s. Pull the plug?`;
+    const yes = await rc.ctx.events.ask({
+      type: 'confirm',
+      code: 'vm.force_off',
+      message: question,
+      default: false,
+      option: '--force-off',
+    });
+    if (!yes) {
+      throw new StackferryError('vm.powered_on', `${vm.name} is still running; nothing was copied.`, {
+        hint: 'Shut the guest down by hand, give it more time (--timeout-shutdown), or pull the plug: --force-off',
+        exitCode: 3,
+      });
+    }
+  }
+  await host.powerOff(vm.id);
+  await waitOff(rc.ctx, host, vm, 60_000);
+}
+
+/** Asks the guest to shut down; false when the time is up or there are no Tools and the plug may be pulled. */
+async function shutDown(rc: RunContext, host: EsxiHost, vm: { id: string; name: string }): Promise<boolean> {
+  try {
+    await host.shutdownGuest(vm.id);
+    await waitOff(rc.ctx, host, vm, rc.settings.timeouts.shutdownMs);
+    return true;
+  } catch (error) {
+    if (!(error instanceof StackferryError)) throw error;
+    if (error.code === 'vm.shutdown_timeout') return false;
+    if (error.code === 'vm.tools_missing' && rc.settings.forceOff) return false;
+    throw error;
+  }
+}
+
+async function waitOff(
+  ctx: Context,
+  host: EsxiHost,
+  vm: { id: string; name: string },
+  timeoutMs: number,
+): Promise<void> {
+  await poll(ctx, {
+    task: `shutdown:${vm.id}`,
+    label: `${vm.name} to be off`,
+    timeoutMs,
+    intervalMs: Math.min(2_000, timeoutMs / 4),
+    timeout: { code: 'vm.shutdown_timeout', hint: 'Give it more time with --timeout-shutdown SECONDS.' },
+    look: () => host.powerState(vm.id),
+    done: (power) => power === 'off',
+    describe: (power) => ({ state: power === 'on' ? 'running' : power }),
+  });
+}

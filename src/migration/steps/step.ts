@@ -1,0 +1,124 @@
+import type { Context, ResourceKind } from '../../core/index.js';
+import type { ExportPlan } from '../../esxi/export/index.js';
+import type { EsxiHost, VmRecord } from '../../esxi/index.js';
+import type { Cloud } from '../../openstack/index.js';
+import { sections, type Section, type SectionName } from '../plan/sections.js';
+import { applyLine, type MadeResource, type RunState } from '../state/fold.js';
+import type { JournalEntry } from '../state/journal-line.js';
+import type { Journal } from '../state/journal.js';
+
+/** How long to wait for what, in milliseconds; each has an option `--timeout-…` in seconds. */
+export interface Timeouts {
+  shutdownMs: number;
+  imageMs: number;
+  volumeMs: number;
+  serverMs: number;
+  consoleMs: number;
+}
+
+export const defaultTimeouts: Timeouts = {
+  shutdownMs: 300_000,
+  imageMs: 1_800_000,
+  volumeMs: 7_200_000,
+  serverMs: 600_000,
+  consoleMs: 300_000,
+};
+
+/** What a person allowed and how things are done; not part of the plan, so a resumed run may be given other ones. */
+export interface RunSettings {
+  /** Shut a running guest down by its Tools. */
+  powerOff: boolean;
+  /** Pull the plug when the guest has not shut down in time. */
+  forceOff: boolean;
+  streams: number;
+  compress: boolean;
+  sha256: boolean;
+  timeouts: Timeouts;
+}
+
+/** What a step is given. */
+export interface RunContext {
+  readonly ctx: Context;
+  readonly run: string;
+  readonly state: RunState;
+  readonly settings: RunSettings;
+  /** What this process knows and a later one can look up again. */
+  readonly cache: { exportPlan?: ExportPlan };
+  /** Writes a line to the journal (flushed) and takes it into `state`. */
+  record(entry: JournalEntry): Promise<void>;
+  /** The source host; connected when first asked for. */
+  host(): Promise<EsxiHost>;
+  /** The target cloud; logged in when first asked for. */
+  cloud(): Promise<Cloud>;
+}
+
+/** One unit of work, safe to run again. */
+export interface Step {
+  /** Unique in its run: `volume:scsi0:0`. Marks what it makes in the cloud. */
+  readonly key: string;
+  readonly kind: string;
+  /** For a person: "volume web01-scsi0:0". */
+  readonly subject: string;
+  /** Keys of the steps whose results it reads. */
+  readonly needs: readonly string[];
+  /** Does the work; returns what later steps and the report read, and a summary for a person. */
+  run(rc: RunContext): Promise<StepOutcome>;
+  /** Whether an earlier result still holds. Asked only where a step that is still to run needs it. */
+  holds?(rc: RunContext, result: unknown): Promise<boolean>;
+  /** Removes what the step made. Safe to run again. */
+  undo?(rc: RunContext): Promise<void>;
+}
+
+export interface StepOutcome {
+  result: unknown;
+  summary: string;
+}
+
+/** Makes the context of a run from its open journal. */
+export function runContext(base: {
+  ctx: Context;
+  state: RunState;
+  journal: Journal;
+  settings: RunSettings;
+  host: () => Promise<EsxiHost>;
+  cloud: () => Promise<Cloud>;
+}): RunContext {
+  return {
+    ctx: base.ctx,
+    run: base.state.run,
+    state: base.state,
+    settings: base.settings,
+    cache: {},
+    host: base.host,
+    cloud: base.cloud,
+    record: async (entry) => {
+      await base.journal.append(entry);
+      const last = base.journal.lines.at(-1);
+      if (last) applyLine(base.state, last);
+    },
+  };
+}
+
+/** A part of the plan, or undefined where it was not resolved yet. */
+export function section<N extends SectionName>(state: RunState, name: N): Section<N> | undefined {
+  const value = state.plan.get(name);
+  // Each schema parses to its own section; the lookup by a generic name hides that from the compiler.
+  return value === undefined ? undefined : (sections[name].parse(value) as Section<N>);
+}
+
+/** A part of the plan that must be there. */
+export function needSection<N extends SectionName>(state: RunState, name: N): Section<N> {
+  const value = section(state, name);
+  if (value === undefined) throw new Error(`run ${state.run} has no section ${name}`);
+  return value;
+}
+
+/** What this step made and is still there, newest last. */
+export function madeBy(state: RunState, step: string, resource: ResourceKind): MadeResource[] {
+  return state.resources.filter((item) => item.step === step && item.resource === resource && !item.gone);
+}
+
+/** The source VM of the run. */
+export function sourceVm(state: RunState): VmRecord {
+  return needSection(state, 'source').vm;
+}

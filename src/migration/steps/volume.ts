@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { Cloud, Volume } from '../../openstack/index.js';
+import { imageResult } from './image.js';
+import { madeBy, needSection, type RunContext, type Step } from './step.js';
+
+export const volumeResult = z.object({ label: z.string(), volume_id: z.string(), size_gib: z.number() });
+export type VolumeResult = z.infer<typeof volumeResult>;
+
+const givenImages = z.array(z.object({ label: z.string(), image_id: z.string() }));
+
+/** The image of a disk: what `volume --image` was given, or what the image step made. */
+export function imageIdOf(state: RunContext['state'], label: string): string {
+  const given = givenImages.safeParse(state.plan.get('given_images'));
+  const image = given.success ? given.data.find((item) => item.label === label) : undefined;
+  return image?.image_id ?? imageResult.parse(state.steps.get(`image:${label}`)?.result).image_id;
+}
+
+/** A Cinder volume from the disk's image. */
+export function volumeStep(state: RunContext['state'], label: string): Step {
+  const key = `volume:${label}`;
+  const planned = needSection(state, 'volumes').find((item) => item.label === label);
+  if (!planned) throw new Error(`no volume planned for ${label}`);
+  return {
+    key,
+    kind: 'volume',
+    subject: `volume ${planned.name}`,
+    needs: state.plan.has('given_images') ? [] : [`image:${label}`],
+    holds: async (rc, result) => {
+      const parsed = volumeResult.safeParse(result);
+      if (!parsed.success) return false;
+      const volume = await (await rc.cloud()).volumes.find(parsed.data.volume_id);
+      return volume !== undefined && !volume.status.startsWith('error');
+    },
+    run: async (rc) => {
+      const cloud = await rc.cloud();
+      const volume = (await earlierVolume(rc, cloud, key, planned.name)) ?? (await createVolume(rc, cloud, key, label));
+      const ready = await cloud.volumes.waitAvailable(volume.id, {
+        timeoutMs: rc.settings.timeouts.volumeMs,
+        option: '--timeout-volume',
+        label: `volume ${planned.name} to become available`,
+      });
+      if ((ready.bootable === 'true') !== planned.boot) await cloud.volumes.setBootable(ready.id, planned.boot);
+      const result: VolumeResult = { label, volume_id: ready.id, size_gib: ready.size };
+      return { result, summary: `${ready.size} GiB, available` };
+    },
+    undo: async (rc) => {
+      const cloud = await rc.cloud();
+      for (const id of await volumesOf(rc, cloud, key)) await dropVolume(rc, cloud, key, id, planned.name);
+    },
+  };
+}
+
+async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: string): Promise<Volume> {
+  const planned = needSection(rc.state, 'volumes').find((item) => item.label === label);
+  if (!planned) throw new Error(`no volume planned for ${label}`);
+  await rc.record({ kind: 'intent', step: key, resource: 'volume', name: planned.name });
+  const volume = await cloud.volumes.create({
+    name: planned.name,
+    sizeGib: planned.size_gib,
+    imageId: imageIdOf(rc.state, label),
+    ...(planned.type === null ? {} : { volumeType: planned.type }),
+    ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
+    marker: { run: rc.run, step: key },
+  });
+  await rc.record({ kind: 'made', step: key, resource: 'volume', id: volume.id, name: planned.name });
+  rc.ctx.events.emit({ kind: 'resource.created', resource: 'volume', id: volume.id, name: planned.name });
+  return volume;
+}
+
+/** The volume that an earlier try made, unless it is broken: then it is deleted, so that a new one can be made. */
+async function earlierVolume(rc: RunContext, cloud: Cloud, key: string, name: string): Promise<Volume | undefined> {
+  if (madeBy(rc.state, key, 'volume').length === 0) return undefined;
+  let good: Volume | undefined;
+  for (const id of await volumesOf(rc, cloud, key)) {
+    const volume = await cloud.volumes.find(id);
+    if (volume && !volume.status.startsWith('error') && volume.status !== 'deleting' && !good) {
+      good = volume;
+      await rc.record({ kind: 'made', step: key, resource: 'volume', id, name });
+    } else {
+      await dropVolume(rc, cloud, key, id, name);
+    }
+  }
+  return good;
+}
+
+/** Ids of the volumes that this step made: those that the journal holds, and those that carry its marker. */
+async function volumesOf(rc: RunContext, cloud: Cloud, key: string): Promise<string[]> {
+  const marked = await cloud.volumes.findByMarker({ run: rc.run, step: key });
+  const known = madeBy(rc.state, key, 'volume').flatMap((item) => item.id ?? []);
+  return [...new Set([...marked.map((volume) => volume.id), ...known])];
+}
+
+async function dropVolume(rc: RunContext, cloud: Cloud, key: string, id: string, name: string): Promise<void> {
+  await cloud.volumes.delete(id);
+  await cloud.volumes.waitDeleted(id, { timeoutMs: rc.settings.timeouts.volumeMs, option: '--timeout-volume' });
+  await rc.record({ kind: 'gone', step: key, resource: 'volume', id });
+  rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'volume', id, name });
+}
