@@ -12,7 +12,7 @@ export function quote(word: string): string {
   if (word.includes('\0')) {
     throw unquotable(word, 'it holds a NUL character, which no argument can');
   }
-  if (!word.isWellFormed()) {
+  if (/\p{Surrogate}/u.test(word)) {
     throw unquotable(word, 'it holds half of a surrogate pair, which has no UTF-8 form');
   }
   return `'${word.replaceAll("'", "'\\''")}'`;
@@ -92,11 +92,10 @@ function quotingAfter(text: string, open: Quoting): Quoting {
 
 function quoteValue(value: string | number): string {
   if (typeof value === 'string') return quote(value);
-  if (!Number.isFinite(value)) {
-    throw new StackferryError('esxi.unquotable', `A command cannot take the number ${value}.`);
+  if (!Number.isSafeInteger(value)) {
+    throw new StackferryError('esxi.unquotable', `A command cannot take the number ${value}: it is not a whole one.`);
   }
-  // Never 1e+21: shells know no exponents.
-  return quote(Number.isInteger(value) ? BigInt(value).toString() : String(value));
+  return quote(String(value));
 }
 
 function unquotable(word: string, why: string): StackferryError {
