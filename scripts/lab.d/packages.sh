@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# Debian packages: which are missing, and installing those without starting any service.
+
+missing_packages() { # missing_packages NAME…
+  local name
+  for name in "$@"; do
+    # shellcheck disable=SC2016
+    [[ $(dpkg-query -W -f='${Status}' "$name" 2>/dev/null) == 'install ok installed' ]] || echo "$name"
+  done
+}
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical apt-get -o DPkg::Lock::Timeout=600 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >>"$LOG/apt.log" 2>&1 </dev/null
+}
+
+# No service may start by itself: a policy-rc.d that is already there decides; else ours does, for the time being.
+POLICY=/usr/sbin/policy-rc.d
+policy_off() { if grep -qs stackferry-lab $POLICY; then rm -f $POLICY; fi; }
+policy_on() {
+  [[ ! -e $POLICY ]] || return 0
+  printf '#!/bin/sh\n# stackferry-lab: no service starts while the lab installs packages\nexit 101\n' >$POLICY
+  chmod 755 $POLICY
+}
+
+install_packages() { # install_packages NAME…
+  local missing=()
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]})) || return 0
+  [[ $(id -u) == 0 ]] || die "missing packages, and installing needs root: ${missing[*]}"
+  say "installing ${#missing[@]} Debian packages and what they need: ${missing[*]}"
+  policy_on
+  apt update || say "apt-get update failed, going on with the lists that are there (see $LOG/apt.log)"
+  if ! apt install -y --no-install-recommends "${missing[@]}"; then
+    policy_off
+    die "apt-get install failed, see $LOG/apt.log"
+  fi
+  policy_off
+}
