@@ -15,3 +15,24 @@ export {
   type VmdkExtent,
   type VmdkKind,
 } from './vmdk/descriptor.js';
+export {
+  SPARSE_HEADER_BYTES,
+  leastFileBytes,
+  readSparseHeader,
+  type ReadAt,
+  type SparseHeader,
+} from './vmdk/sparse-header.js';
+export {
+  CHUNK_BYTES,
+  ContentHasher,
+  DIGEST_BYTES,
+  chunkDigest,
+  hashParts,
+  hashRawFile,
+  isZero,
+  readFully,
+  type FilePart,
+  type HashOptions,
+  type HashResult,
+} from './content-hash.js';
+export { SparseFile, freeBytes, writeError } from './sparse-file.js';

@@ -9,3 +9,6 @@ export type {
   LinkPlan,
   PlanOptions,
 } from './types.js';
+export { planExport } from './plan.js';
+export { copyDisk } from './copy.js';
+export { recheckSource } from './recheck.js';

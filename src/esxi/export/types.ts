@@ -22,8 +22,8 @@ export interface LinkPlan {
   localName: string;
   token: string;
   descriptor: VmdkDescriptor;
-  /** The descriptor's bytes as the host has them. */
-  content: Buffer;
+  /** The descriptor's bytes as the host has them; null where it lies inside its only extent (`KDMV` files). */
+  content: Buffer | null;
   extents: ExtentPlan[];
 }
 

@@ -1,0 +1,142 @@
+import type { Context } from '../../core/index.js';
+import { MIB, StackferryError, isCode, retry, throwIfAborted } from '../../core/index.js';
+import { CHUNK_BYTES, chunkDigest } from '../../disk/index.js';
+import { quote, type RemoteShell } from '../ssh/index.js';
+
+/** A stream that gives no byte for so long is taken for dead. */
+const STALL_MS = 120_000;
+
+export interface Range {
+  remotePath: string;
+  /** A multiple of 4 MiB. */
+  from: number;
+  bytes: number;
+}
+
+export interface ProvedChunk {
+  index: number;
+  digest: Buffer;
+}
+
+/** Takes a chunk's bytes; they are only valid until it returns. `again`: an earlier try may have written there. */
+export type ChunkSink = (index: number, bytes: Buffer, again: boolean) => Promise<void>;
+
+/**
+ * Reads a range of a file on the host, chunk by chunk, and gives the chunks' digests. It counts only with exit status 0
+ * and the exact number of bytes; what goes wrong costs this range alone, which is read again (five tries).
+ */
+export async function readRange(
+  shell: RemoteShell,
+  range: Range,
+  ctx: Context,
+  sink: ChunkSink,
+): Promise<ProvedChunk[]> {
+  const what = `read ${range.remotePath} at ${range.from / MIB} MiB`;
+  const policy = { what, attempts: 5, delayMs: 1000, maxDelayMs: 20_000, retryable: mayGoAway };
+  return retry(ctx, policy, (attempt) => readOnce(shell, range, ctx, sink, attempt > 1));
+}
+
+function mayGoAway(error: unknown): boolean {
+  return ['esxi.connection_lost', 'esxi.unreachable', 'esxi.command_timeout', 'esxi.read_failed'].some((code) =>
+    isCode(error, code),
+  );
+}
+
+async function readOnce(
+  shell: RemoteShell,
+  range: Range,
+  ctx: Context,
+  sink: ChunkSink,
+  again: boolean,
+): Promise<ProvedChunk[]> {
+  const { remotePath, from, bytes } = range;
+  // Whole MiB only: `skip` in a small unit is slow, and busybox's dd knows no other. The last block may be short.
+  const blocks = `bs=${MIB} skip=${from / MIB} count=${Math.ceil(bytes / MIB)}`;
+  const running = await shell.stream(`dd if=${quote(remotePath)} ${blocks}`);
+  const proved: ProvedChunk[] = [];
+  let got = 0;
+  const watch = { stalled: false };
+  const stall = setTimeout(() => {
+    watch.stalled = true;
+    running.kill();
+  }, STALL_MS);
+  const stop = () => running.kill();
+  ctx.signal.addEventListener('abort', stop, { once: true });
+  try {
+    throwIfAborted(ctx.signal);
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, bytes));
+    let filled = 0;
+    const close = async () => {
+      const index = from / CHUNK_BYTES + proved.length;
+      const content = chunk.subarray(0, filled);
+      const digest = chunkDigest(content);
+      await sink(index, content, again);
+      proved.push({ index, digest });
+      filled = 0;
+    };
+    for await (const piece of running.stdout as AsyncIterable<Buffer>) {
+      stall.refresh();
+      got += piece.length;
+      if (got > bytes) break;
+      for (let at = 0; at < piece.length;) {
+        const copied = piece.copy(chunk, filled, at);
+        at += copied;
+        filled += copied;
+        if (filled === chunk.length) await close();
+      }
+    }
+    if (filled > 0 && got === bytes) await close();
+  } catch (error) {
+    throwIfAborted(ctx.signal);
+    if (error instanceof StackferryError) throw error;
+    throw lost(range, got, error);
+  } finally {
+    clearTimeout(stall);
+    ctx.signal.removeEventListener('abort', stop);
+    if (got !== bytes) running.kill();
+  }
+  const { exitCode, stderr } = await running.finished;
+  throwIfAborted(ctx.signal);
+  if (watch.stalled) throw lost(range, got, new Error(`no byte for ${STALL_MS / 1000} s`));
+  if (got > bytes) throw failed(range, `the host sent more than the ${bytes} bytes that were asked for`);
+  if (exitCode === null) throw lost(range, got, undefined);
+  if (exitCode !== 0) throw refused(range, stderr);
+  if (got !== bytes) {
+    throw failed(range, `the host sent ${got} of ${bytes} bytes and called it complete (was the file cut short?)`);
+  }
+  return proved;
+}
+
+function lost({ remotePath, bytes }: Range, got: number, cause: unknown): StackferryError {
+  return new StackferryError(
+    'esxi.connection_lost',
+    `Reading ${remotePath} broke off after ${got} of ${bytes} bytes.`,
+    { hint: 'Check the network and the host; run it again to go on where it stopped.', cause },
+  );
+}
+
+function failed({ remotePath }: Range, why: string): StackferryError {
+  return new StackferryError('esxi.read_failed', `Reading ${remotePath} failed: ${why}.`, {
+    hint: 'Run it again to go on where it stopped; look at /var/log/vmkernel.log on the host if it stays.',
+  });
+}
+
+/** What dd said, without its own records lines. */
+function refused(range: Range, stderr: string): StackferryError {
+  const said = stderr
+    .split(/[\r\n]+/)
+    .filter((line) => line.trim() !== '' && !/^\d+\+\d+ records|^\d+ bytes/.test(line))
+    .join(' ')
+    .trim();
+  if (/busy|locked/i.test(said)) {
+    return new StackferryError('disk.locked', `${range.remotePath} is locked: ${said}.`, {
+      hint: 'The VM was started, or something else uses the disk: shut it down and run it again.',
+    });
+  }
+  if (/no such file/i.test(said)) {
+    return new StackferryError('disk.missing', `${range.remotePath} is not there any more.`, {
+      hint: 'The VM was moved or deleted meanwhile: look at it on the host.',
+    });
+  }
+  return failed(range, said || 'dd ended with an error');
+}
