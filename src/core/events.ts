@@ -36,6 +36,7 @@ export type StackferryEvent =
 /** A question to a person. Where nobody can answer, the port throws and names the option to use instead. */
 export type Question =
   | { type: 'confirm'; code: string; message: string; default: boolean; option: string }
+  | { type: 'text'; code: string; message: string; option: string }
   | { type: 'secret'; code: string; message: string; option: string };
 
 export type Answer<Q extends Question> = Q extends { type: 'confirm' } ? boolean : string;
@@ -44,4 +45,15 @@ export type Answer<Q extends Question> = Q extends { type: 'confirm' } ? boolean
 export interface EventPort {
   emit(event: StackferryEvent): void;
   ask<Q extends Question>(question: Q): Promise<Answer<Q>>;
+}
+
+/** A port that also tells a listener of every event, before the port itself. */
+export function teeEvents(port: EventPort, listener: (event: StackferryEvent) => void): EventPort {
+  return {
+    emit: (event) => {
+      listener(event);
+      port.emit(event);
+    },
+    ask: (question) => port.ask(question),
+  };
 }

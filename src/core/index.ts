@@ -11,7 +11,14 @@ export {
   type ErrorDetails,
   type ExitCode,
 } from './errors.js';
-export type { Answer, EventPort, Question, ResourceKind, StackferryEvent } from './events.js';
+export {
+  teeEvents,
+  type Answer,
+  type EventPort,
+  type Question,
+  type ResourceKind,
+  type StackferryEvent,
+} from './events.js';
 export { poll, type PollOptions } from './poll.js';
 export { redactText, redactValue } from './redact.js';
 export { retry, type RetryPolicy } from './retry.js';

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { Cloud } from '../../openstack/index.js';
+import type { RunContext } from '../steps/step.js';
+import { needSection, section, sourceVm } from '../steps/step.js';
+import { defaultMapping, type MappingOptions } from './options.js';
+import { resolveImages } from './resolve-image.js';
+import { resolvePorts } from './resolve-ports.js';
+import { resolveServer } from './resolve-server.js';
+import { resolveVolumes } from './resolve-volumes.js';
+import { waitForSchema, type CloudSection, type SectionName } from './sections.js';
+
+/** The mapping options as the journal keeps them: what was said on the command lines of this run, merged. */
+const savedOptions = z.object({
+  networks: z.array(z.object({ source: z.string(), target: z.string() })),
+  nics: z.array(
+    z.object({ label: z.string(), target: z.string(), ips: z.array(z.string()), mac: z.string().nullable() }),
+  ),
+  keepMac: z.boolean(),
+  keepIp: z.boolean(),
+  flavor: z.string().exactOptional(),
+  volumeType: z.string().exactOptional(),
+  zone: z.string().exactOptional(),
+  volumeZone: z.string().exactOptional(),
+  securityGroups: z.array(z.string()),
+  keyName: z.string().exactOptional(),
+  name: z.string().exactOptional(),
+  imageFormat: z.enum(['auto', 'qcow2', 'raw']),
+  configDrive: z.boolean(),
+  start: z.boolean(),
+  waitFor: waitForSchema,
+});
+
+/** The options of the run: those of earlier command lines, and over them what this one says. */
+export async function takeOptions(rc: RunContext, given: Partial<MappingOptions>): Promise<MappingOptions> {
+  const saved = savedOptions.safeParse(rc.state.plan.get('options')).data ?? defaultMapping;
+  const merged: MappingOptions = { ...saved, ...given };
+  if (JSON.stringify(merged) !== JSON.stringify(saved) || !rc.state.plan.has('options')) {
+    await rc.record({ kind: 'plan', section: 'options', value: merged });
+  }
+  return merged;
+}
+
+/** The names of everything in the cloud come from here. */
+export function cloudSectionOf(cloud: Cloud): CloudSection {
+  return {
+    name: cloud.name,
+    auth_url: cloud.authUrl,
+    region: cloud.region,
+    project_id: cloud.project.id,
+    project_name: cloud.project.name,
+  };
+}
+
+/**
+ * Resolves the parts of the plan that are asked for and journals them. A part whose steps have begun keeps what was
+ * resolved then: its resources are made by it. Other parts follow the newest options.
+ */
+export async function ensureSections(
+  rc: RunContext,
+  options: MappingOptions,
+  names: readonly SectionName[],
+): Promise<void> {
+  for (const name of names) {
+    if (rc.state.plan.has(name) && hasBegun(rc, name)) continue;
+    const value = await resolveSection(rc, options, name);
+    if (value !== undefined && JSON.stringify(value) !== JSON.stringify(rc.state.plan.get(name))) {
+      await rc.record({ kind: 'plan', section: name, value });
+    }
+  }
+}
+
+/** Keys of the steps that read a part begin so. */
+const readers: Record<SectionName, string[]> = {
+  source: ['source', 'export:', 'convert:'],
+  cloud: ['image:', 'volume:', 'port:', 'server'],
+  images: ['convert:', 'image:'],
+  volumes: ['volume:'],
+  ports: ['port:'],
+  server: ['server'],
+};
+
+function hasBegun(rc: RunContext, name: SectionName): boolean {
+  const begins = (key: string) => readers[name].some((prefix) => key.startsWith(prefix));
+  // A step that failed before it made anything leaves its part free to be resolved anew (another flavor, say).
+  return (
+    [...rc.state.steps].some(([key, step]) => begins(key) && step.state === 'done') ||
+    rc.state.resources.some((item) => !item.gone && begins(item.step))
+  );
+}
+
+async function resolveSection(rc: RunContext, options: MappingOptions, name: SectionName): Promise<unknown> {
+  switch (name) {
+    case 'source':
+      return section(rc.state, 'source');
+    case 'cloud':
+      return cloudSectionOf(await rc.cloud());
+    case 'images': {
+      const source = needSection(rc.state, 'source');
+      return resolveImages(source.vm, movingDisks(rc), options, {
+        host: source.host,
+        now: new Date(rc.ctx.clock.now()),
+      });
+    }
+    case 'volumes': {
+      const cloud = await rc.cloud();
+      const [volumeTypes, zones] = await Promise.all([cloud.volumeTypes.list(), cloud.zones()]);
+      return resolveVolumes(sourceVm(rc.state), movingDisks(rc), options, { volumeTypes, zones });
+    }
+    case 'ports': {
+      const vm = sourceVm(rc.state);
+      const cloud = await rc.cloud();
+      const [networks, subnets, securityGroups] = await Promise.all([
+        cloud.networks.list(),
+        cloud.networks.subnets(),
+        options.securityGroups.length === 0 ? [] : cloud.securityGroups.list(),
+      ]);
+      return resolvePorts(vm, options, { networks, subnets, securityGroups });
+    }
+    case 'server': {
+      const cloud = await rc.cloud();
+      const [flavors, keypairs, zones] = await Promise.all([
+        cloud.flavors.list(),
+        options.keyName === undefined ? [] : cloud.keypairs.list(),
+        cloud.zones(),
+      ]);
+      return resolveServer(sourceVm(rc.state), options, { flavors, keypairs, zones });
+    }
+  }
+}
+
+function movingDisks(rc: RunContext) {
+  const source = needSection(rc.state, 'source');
+  return source.vm.disks.filter((disk) => source.labels.includes(disk.label));
+}

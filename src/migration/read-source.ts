@@ -1,0 +1,70 @@
+import { StackferryError, UsageError } from '../core/index.js';
+import { selectVms, type EsxiHost, type Inventory, type VmRecord } from '../esxi/index.js';
+import { findingsOf, type Finding } from './findings/index.js';
+
+/** The VM that was asked for, with what the host says of it and what stands in its way. */
+export interface Source {
+  inventory: Inventory;
+  vm: VmRecord;
+  findings: Finding[];
+}
+
+/** Reads one VM by its selector (`NAME`, `id:N`, `uuid:U`). Throws where none or several fit. */
+export async function readSource(host: EsxiHost, selector: string): Promise<Source> {
+  const inventory = await host.inventory({ only: [selector] });
+  const [vm, ...more] = selectVms(inventory, [selector]);
+  if (!vm) throw new UsageError(`No VM fits --vm ${selector}.`, 'List them with: stackferry inventory');
+  if (more.length > 0) {
+    const names = [vm, ...more].map((item) => `${item.name} (id:${item.id})`).join(', ');
+    throw new UsageError(
+      `--vm ${selector} fits ${more.length + 1} VMs: ${names}.`,
+      'This command moves one VM; name it by id:N.',
+    );
+  }
+  return { inventory, vm, findings: findingsOf(vm, inventory) };
+}
+
+/** Labels of the disks that move. `only` picks some (export), `skip` leaves some out on purpose (migrate). */
+export function chooseDisks(vm: VmRecord, choice: { only?: readonly string[]; skip?: readonly string[] }): string[] {
+  const labels = vm.disks.map((disk) => disk.label);
+  for (const [option, wanted] of [
+    ['--disk', choice.only],
+    ['--skip-disk', choice.skip],
+  ] as const) {
+    const unknown = wanted?.find((label) => !labels.includes(label));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `${option} ${unknown}: ${vm.name} has no such disk.`,
+        `It has: ${labels.join(', ') || 'none'}.`,
+      );
+    }
+  }
+  const chosen = labels.filter(
+    (label) => (choice.only === undefined || choice.only.includes(label)) && !(choice.skip ?? []).includes(label),
+  );
+  if (chosen.length === 0) {
+    throw new StackferryError('vm.no_disk', `${vm.name} has no disk to move.`, {
+      hint: labels.length === 0 ? 'A server needs a disk to boot from.' : 'Leave out --skip-disk or --disk.',
+      exitCode: 3,
+    });
+  }
+  return chosen;
+}
+
+/**
+ * Fails with the first blocker that stands. A running VM is no blocker where it may be shut down; findings on disks
+ * that do not move do not count.
+ */
+export function assertNoBlocker(source: Source, labels: readonly string[], allowed: { powerOff: boolean }): void {
+  const standing = source.findings.filter(
+    (finding) =>
+      finding.severity === 'blocker' &&
+      !(finding.code === 'vm.powered_on' && allowed.powerOff) &&
+      (!source.vm.disks.some((disk) => disk.label === finding.subject) || labels.includes(finding.subject)),
+  );
+  const [first, ...more] = standing;
+  if (!first) return;
+  const on = first.subject === 'vm' ? source.vm.name : `${first.subject} of ${source.vm.name}`;
+  const also = more.length === 0 ? '' : ` (and ${more.length} more: ${more.map((item) => item.code).join(', ')})`;
+  throw new StackferryError(first.code, `${on}: ${first.message}${also}`, { hint: first.remedy, exitCode: 3 });
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { bootResult } from './steps/boot.js';
+import { convertResult } from './steps/convert.js';
+import { exportResult } from './steps/export.js';
+import { imageResult } from './steps/image.js';
+import { portResult } from './steps/port.js';
+import { serverResult } from './steps/server.js';
+import { section } from './steps/step.js';
+import { volumeResult } from './steps/volume.js';
+import type { RunState } from './state/fold.js';
+
+/** What a run has come to: the contract of `migrate -f json` and `status -f json`. */
+export interface RunResult {
+  run: string;
+  state: 'done' | 'failed' | 'stopped' | 'running' | 'rolled_back';
+  vms: VmResult[];
+}
+
+export interface VmResult {
+  vm: string | null;
+  id: string | null;
+  state: RunResult['state'];
+  server_id: string | null;
+  image_ids: string[];
+  volumes: {
+    label: string;
+    volume_id: string;
+    size_gib: number;
+    capacity_bytes: number | null;
+    content_hash: string | null;
+  }[];
+  ports: { label: string; port_id: string; mac: string; ip_addresses: string[] }[];
+  boot: { proved: boolean; by: string; seen: string } | null;
+  /** What was proved of each disk, and what was not. */
+  proof: DiskProof[];
+  warnings: { code: string; message: string }[];
+  error: { code: string; message: string; hint: string | null } | null;
+}
+
+export interface DiskProof {
+  label: string;
+  /** Of the source as it was read (of the flattened chain, where there are snapshots). */
+  content_hash: string | null;
+  image: 'equal' | 'not made';
+  image_hash: string | null;
+  volume: 'not read back' | 'not made';
+}
+
+/** The result of a run, as far as it has come. `worker` is the process that works on it now, if any. */
+export function runResult(state: RunState, worker: number | null = null): RunResult {
+  const now = stateOf(state, worker);
+  return { run: state.run, state: now, vms: [vmResult(state, now)] };
+}
+
+function stateOf(state: RunState, worker: number | null): RunResult['state'] {
+  if (worker !== null) return 'running';
+  return state.state === 'open' ? 'stopped' : state.state;
+}
+
+function vmResult(state: RunState, now: RunResult['state']): VmResult {
+  const converted = new Map(results(state, 'convert:', convertResult).map((item) => [item.label, item]));
+  const given = z.array(convertResult.partial({ sha256: true })).safeParse(state.plan.get('files')).data ?? [];
+  const exported = new Map(results(state, 'export:', exportResult).map((item) => [item.label, item]));
+  const images = results(state, 'image:', imageResult).filter((item) => !isGone(state, item.image_id));
+  const volumes = results(state, 'volume:', volumeResult).filter((item) => !isGone(state, item.volume_id));
+  const ports = results(state, 'port:', portResult).filter((item) => !isGone(state, item.port_id));
+  const server = serverResult.safeParse(state.steps.get('server')?.result).data;
+  const madeServer = state.resources.findLast((item) => item.resource === 'server' && !item.gone);
+  const hashOf = (label: string) =>
+    converted.get(label)?.content_hash ??
+    given.find((item) => item.label === label)?.content_hash ??
+    exported.get(label)?.content_hash ??
+    null;
+  const capacityOf = (label: string) =>
+    converted.get(label)?.capacity_bytes ??
+    given.find((item) => item.label === label)?.capacity_bytes ??
+    section(state, 'source')?.vm.disks.find((disk) => disk.label === label)?.capacity_bytes ??
+    null;
+  const labels = new Set([
+    ...exported.keys(),
+    ...images.map((item) => item.label),
+    ...volumes.map((item) => item.label),
+  ]);
+  return {
+    vm: state.vm?.name ?? null,
+    id: state.vm?.id ?? null,
+    state: now,
+    server_id: server && !isGone(state, server.server_id) ? server.server_id : (madeServer?.id ?? null),
+    image_ids: images.map((item) => item.image_id),
+    volumes: volumes.map((item) => ({
+      label: item.label,
+      volume_id: item.volume_id,
+      size_gib: item.size_gib,
+      capacity_bytes: capacityOf(item.label),
+      content_hash: hashOf(item.label),
+    })),
+    ports: ports.map((item) => ({
+      label: item.label,
+      port_id: item.port_id,
+      mac: item.mac,
+      ip_addresses: item.ip_addresses,
+    })),
+    boot: bootResult.safeParse(state.steps.get('boot')?.result).data ?? null,
+    proof: [...labels].map((label) => {
+      const image = images.find((item) => item.label === label);
+      return {
+        label,
+        content_hash: hashOf(label),
+        image: image ? 'equal' : 'not made',
+        image_hash: image?.hash_value ? `${image.hash_algorithm}:${image.hash_value}` : null,
+        volume: volumes.some((item) => item.label === label) ? 'not read back' : 'not made',
+      };
+    }),
+    warnings: state.warnings,
+    error: now === 'running' || now === 'done' ? null : state.error,
+  };
+}
+
+/** The parsed results of all done steps whose key begins so, in the order in which they were begun. */
+function results<T>(state: RunState, prefix: string, schema: z.ZodType<T>): T[] {
+  return [...state.steps.entries()]
+    .filter(([key, step]) => key.startsWith(prefix) && step.state === 'done')
+    .map(([, step]) => schema.parse(step.result));
+}
+
+function isGone(state: RunState, id: string): boolean {
+  return state.resources.some((item) => item.id === id && item.gone);
+}
