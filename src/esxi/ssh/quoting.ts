@@ -51,8 +51,7 @@ export type ShellValue = string | number | ShellText | readonly (string | number
 export function sh(parts: TemplateStringsArray, ...values: readonly ShellValue[]): string {
   let out = '';
   let open: Quoting = '';
-  parts.raw.forEach((_, index) => {
-    const literal = parts[index] ?? '';
+  parts.forEach((literal, index) => {
     out += literal;
     if (index === parts.length - 1) return;
     open = quotingAfter(literal, open);
