@@ -1,5 +1,12 @@
+import type { Context } from '../core/index.js';
+import { type ReadRate, type ShellTimeouts, measureReadRate, readAbout, readShellTimeouts } from './about.js';
+import { readInventory } from './inventory/read.js';
 import type { HostRecord, Inventory } from './inventory/schema.js';
+import { powerOff, powerState, shutdownGuest } from './power.js';
+import type { PowerState } from './power-state.js';
+import { openShell } from './ssh/index.js';
 import type { RemoteShell } from './ssh/shell.js';
+import type { SshTarget } from './ssh/target.js';
 
 /** What can be asked of a host and what can be told to it. */
 export interface EsxiHost {
@@ -29,14 +36,23 @@ export interface InventoryOptions {
   only?: string[];
 }
 
-export type PowerState = 'on' | 'off' | 'suspended';
-
-export interface ShellTimeouts {
-  shellSeconds: number | null;
-  interactiveSeconds: number | null;
+/** Connects and authenticates; what the SSH door throws is in src/esxi/ssh. */
+export async function openHost(target: SshTarget, ctx: Context): Promise<EsxiHost> {
+  return hostOver(await openShell(target, ctx), ctx);
 }
 
-export interface ReadRate {
-  bytes: number;
-  seconds: number;
+/** A host behind a shell that is open already. */
+export function hostOver(shell: RemoteShell, ctx: Context): EsxiHost {
+  return {
+    name: shell.name,
+    shell,
+    about: () => readAbout(shell),
+    inventory: (options = {}) => readInventory(shell, ctx, options),
+    powerState: (id) => powerState(shell, id),
+    shutdownGuest: (id) => shutdownGuest(shell, id),
+    powerOff: (id) => powerOff(shell, id),
+    shellTimeouts: () => readShellTimeouts(shell),
+    readRate: (path, mebibytes) => measureReadRate(shell, path, mebibytes),
+    close: () => shell.close(),
+  };
 }

@@ -1,0 +1,63 @@
+import { keyValue } from '../parse/esxcli-keyvalue.js';
+import { parseEsxcliList } from '../parse/esxcli-list.js';
+import { isObject, pick, pickArray, pickBoolean, pickNumber, pickString, type VimValue } from '../parse/vim-object.js';
+import { quote } from '../ssh/quoting.js';
+import { type Frame, textOf } from './batch.js';
+import { wholeNumber } from './datastores.js';
+import type { NetworkRecord } from './schema.js';
+import { nonEmpty } from '../parse/non-empty.js';
+
+/** The port groups of `esxcli network vswitch standard portgroup list` (csv or table). */
+export function networksOfEsxcli(text: string): NetworkRecord[] {
+  return parseEsxcliList(text).flatMap((row) => {
+    const name = row.get('name') ?? '';
+    if (name === '') return [];
+    return [{ name, vlan_id: wholeNumber(row.get('vlanid')), vswitch: nonEmpty(row.get('virtualswitch')) }];
+  });
+}
+
+/** Port groups and who of them allows promiscuous mode, from `vim-cmd hostsvc/net/info`. */
+export function networksOfVimCmd(value: VimValue): { networks: NetworkRecord[]; promiscuous: Set<string> } {
+  const networks: NetworkRecord[] = [];
+  const promiscuous = new Set<string>();
+  for (const group of pickArray(value, 'portgroup').filter(isObject)) {
+    const spec = pick(group, 'spec');
+    const name = pickString(spec, 'name');
+    if (name === null) continue;
+    networks.push({ name, vlan_id: pickNumber(spec, 'vlanId'), vswitch: pickString(spec, 'vswitchName') });
+    const allowed =
+      pickBoolean(group, 'computedPolicy', 'security', 'allowPromiscuous') ??
+      pickBoolean(spec, 'policy', 'security', 'allowPromiscuous');
+    if (allowed === true) promiscuous.add(name);
+  }
+  return { networks, promiscuous };
+}
+
+/** Lines of a batch that ask for the security policy of every port group and vSwitch. */
+export function policyLines(networks: readonly NetworkRecord[]): string[] {
+  const base = 'esxcli network vswitch standard';
+  return [
+    ...networks.map(({ name }, i) => `g pg.${i} ${base} portgroup policy security get -p ${quote(name)}`),
+    ...vswitchesOf(networks).map((name, i) => `g vs.${i} ${base} policy security get -v ${quote(name)}`),
+  ];
+}
+
+/**
+ * The port groups that allow promiscuous mode: a port group shows the policy in force, and says whether it overrides
+ * its vSwitch's; where it does not override, the vSwitch's own answer counts too.
+ */
+export function promiscuousOf(networks: readonly NetworkRecord[], frames: ReadonlyMap<string, Frame>): Set<string> {
+  const allows = (frame: Frame | undefined) => /^true$/i.test(keyValue(textOf(frame), 'Allow Promiscuous') ?? '');
+  const switches = new Set(vswitchesOf(networks).filter((_, i) => allows(frames.get(`vs.${i}`))));
+  const groups = networks.filter(({ vswitch }, i) => {
+    const frame = frames.get(`pg.${i}`);
+    if (allows(frame)) return true;
+    const overrides = /^true$/i.test(keyValue(textOf(frame), 'Override Vswitch Allow Promiscuous') ?? '');
+    return !overrides && vswitch !== null && switches.has(vswitch);
+  });
+  return new Set(groups.map(({ name }) => name));
+}
+
+function vswitchesOf(networks: readonly NetworkRecord[]): string[] {
+  return [...new Set(networks.map(({ vswitch }) => vswitch).filter((name) => name !== null))];
+}

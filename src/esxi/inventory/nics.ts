@@ -1,0 +1,195 @@
+import { isObject, pick, pickArray, pickBoolean, pickNumber, pickString, type VimValue } from '../parse/vim-object.js';
+import type { Vmx } from '../parse/vmx.js';
+import { type Device, type Devices, connection } from './devices.js';
+import type { NetworkRecord, NicRecord } from './schema.js';
+import { nonEmpty } from '../parse/non-empty.js';
+
+/** A NIC's record and what rules need beyond it. */
+export interface Nic {
+  record: NicRecord;
+  /** Its MAC was set by hand. */
+  staticMac: boolean;
+}
+
+interface NicConfig {
+  index: number;
+  model: NicRecord['model'];
+  mac: string | null;
+  staticMac: boolean;
+  network: string | null;
+  /** Present state; null where that is not known. */
+  connected: boolean | null;
+  startConnected: boolean | null;
+}
+
+const MODEL_OF_TYPE: Record<string, NicRecord['model']> = {
+  VirtualVmxnet3: 'vmxnet3',
+  VirtualE1000: 'e1000',
+  VirtualE1000e: 'e1000e',
+  VirtualPCNet32: 'flexible',
+  // The first and second vmxnet are what a flexible adapter becomes with Tools; no hypervisor but VMware's has them.
+  VirtualVmxnet: 'flexible',
+  VirtualVmxnet2: 'flexible',
+  VirtualSriovEthernetCard: 'sriov',
+  VirtualVmxnet3Vrdma: 'pvrdma',
+};
+
+const MODEL_OF_WORD: Record<string, NicRecord['model']> = {
+  vmxnet3: 'vmxnet3',
+  e1000: 'e1000',
+  e1000e: 'e1000e',
+  vlance: 'vlance',
+  flexible: 'flexible',
+  vmxnet: 'flexible',
+  sriov: 'sriov',
+  'pci-passthru': 'sriov',
+  pvrdma: 'pvrdma',
+};
+
+/** On ESXi the NICs' keys begin here: `ethernet2` is 4002. */
+const FIRST_KEY = 4000;
+
+export interface NicSources {
+  vmx: Vmx;
+  devices: Devices | null;
+  guest: VimValue;
+  running: boolean;
+  /** The device list counts before the .vmx (see diskDevices). */
+  preferDevices: boolean;
+  networks: readonly NetworkRecord[];
+}
+
+/** The VM's NICs by number. Which source counts: as for disks. */
+export function nicsOf(sources: NicSources): Nic[] {
+  const { vmx, devices, guest, networks } = sources;
+  const fromVmx = new Map(nicsOfVmx(vmx).map((nic) => [nic.index, nic]));
+  const fromDevices = new Map((devices ? nicsOfDevices(devices) : []).map((nic) => [nic.index, nic]));
+  const [first, second] = sources.preferDevices && devices ? [fromDevices, fromVmx] : [fromVmx, fromDevices];
+  const addresses = guestNics(guest);
+  return [...first.values()]
+    .sort((a, b) => a.index - b.index)
+    .map((nic) => {
+      const other = second.get(nic.index);
+      const config: NicConfig = {
+        index: nic.index,
+        // Both print flexible and vlance as the same device; only the .vmx tells them apart.
+        model: fromVmx.get(nic.index)?.model === 'vlance' ? 'vlance' : (fromDevices.get(nic.index)?.model ?? nic.model),
+        mac: nic.mac ?? other?.mac ?? null,
+        staticMac: nic.staticMac,
+        network: nic.network ?? other?.network ?? null,
+        connected: fromDevices.get(nic.index)?.connected ?? null,
+        startConnected: nic.startConnected ?? other?.startConnected ?? null,
+      };
+      return nicOf(config, addresses, sources.running, networks);
+    });
+}
+
+function nicOf(
+  config: NicConfig,
+  addresses: readonly GuestNic[],
+  running: boolean,
+  networks: readonly NetworkRecord[],
+): Nic {
+  const byMac = addresses.filter(({ mac }) => mac !== null && mac === config.mac);
+  const seen =
+    byMac.length > 0 ? byMac : addresses.filter(({ key, mac }) => mac === null && key === FIRST_KEY + config.index);
+  const network = networkName(config.network, networks);
+  const now = config.connected ?? seen[0]?.connected ?? null;
+  return {
+    record: {
+      label: `ethernet${config.index}`,
+      model: config.model,
+      mac: config.mac,
+      network,
+      vlan_id: networks.find(({ name }) => name === network)?.vlan_id ?? null,
+      connected: running ? now : config.startConnected,
+      ip_addresses: [...new Set(seen.flatMap(({ ipAddresses }) => ipAddresses))],
+    },
+    staticMac: config.staticMac,
+  };
+}
+
+function nicsOfVmx(vmx: Vmx): NicConfig[] {
+  return vmx
+    .indexes('ethernet')
+    .filter((index) => vmx.flag(`ethernet${index}.present`, false))
+    .map((index) => {
+      const get = (key: string) => vmx.get(`ethernet${index}.${key}`)?.trim() ?? '';
+      const addressType = get('addressType').toLowerCase();
+      const byHand = addressType === 'static';
+      const [set, generated] = [macOf(get('address')), macOf(get('generatedAddress'))];
+      return {
+        index,
+        model: modelOfVmx(vmx, get('virtualDev')),
+        mac: byHand || addressType === '' ? (set ?? generated) : (generated ?? set),
+        staticMac: byHand,
+        network: nonEmpty(get('networkName')),
+        connected: null,
+        startConnected: vmx.flag(`ethernet${index}.startConnected`, true),
+      };
+    });
+}
+
+/**
+ * Without `virtualDev` the default depends on the guest (libvirt's vmx.c: "default depends on guestOS value"; VMware KB
+ * 1001805): a 64-bit guest gets an E1000, for vlance has no 64-bit driver; a 32-bit guest a flexible adapter.
+ */
+function modelOfVmx(vmx: Vmx, word: string): NicRecord['model'] {
+  if (word !== '') return MODEL_OF_WORD[word.toLowerCase()] ?? null;
+  return /-?64(?:guest)?$/i.test(vmx.get('guestOS')?.trim() ?? '') ? 'e1000' : 'flexible';
+}
+
+function nicsOfDevices(devices: Devices): NicConfig[] {
+  return devices.devices.filter(isNic).map((device) => {
+    const backing = pick(device.object, 'backing');
+    return {
+      index: device.key - FIRST_KEY,
+      model: MODEL_OF_TYPE[device.type] ?? null,
+      mac: macOf(pickString(device.object, 'macAddress') ?? ''),
+      staticMac: pickString(device.object, 'addressType')?.toLowerCase() === 'manual',
+      network: nonEmpty(pickString(backing, 'deviceName')),
+      ...connection(device),
+    };
+  });
+}
+
+function isNic(device: Device): boolean {
+  return pick(device.object, 'macAddress') !== undefined && device.key >= FIRST_KEY && device.key < FIRST_KEY + 100;
+}
+
+function macOf(text: string): string | null {
+  const mac = text.toLowerCase().replaceAll('-', ':');
+  return /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) ? mac : null;
+}
+
+/** In names `/`, `\` and `%` are written `%2f`, `%5c`, `%25`; a port group that is really called so keeps its name. */
+function networkName(written: string | null, networks: readonly NetworkRecord[]): string | null {
+  if (written === null || networks.some(({ name }) => name === written)) return written;
+  return written.replace(/%(2f|5c|25)/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+}
+
+interface GuestNic {
+  mac: string | null;
+  key: number | null;
+  connected: boolean | null;
+  ipAddresses: string[];
+}
+
+/** What Tools last reported of the guest's NICs. */
+function guestNics(guest: VimValue): GuestNic[] {
+  return pickArray(guest, 'net')
+    .filter(isObject)
+    .map((net) => ({
+      mac: macOf(pickString(net, 'macAddress') ?? ''),
+      key: pickNumber(net, 'deviceConfigId'),
+      connected: pickBoolean(net, 'connected'),
+      ipAddresses: addressesOf(net),
+    }));
+}
+
+function addressesOf(net: VimValue): string[] {
+  const value = pick(net, 'ipAddress');
+  const direct = (Array.isArray(value) ? value : [value]).filter((address) => typeof address === 'string');
+  const config = pickArray(net, 'ipConfig', 'ipAddress').map((address) => pickString(address, 'ipAddress'));
+  return [...direct, ...config].map(nonEmpty).filter((address) => address !== null);
+}
