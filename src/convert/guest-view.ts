@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { StackferryError, systemCode, throwIfAborted, type Context } from '../core/index.js';
+import { CHUNK_BYTES, ContentHasher } from '../disk/index.js';
+import { NbdReader } from './nbd.js';
+import { missingTool, qemuImg, summarize } from './qemu-img.js';
+
+interface Run {
+  start: number;
+  length: number;
+  zero: boolean;
+}
+
+/**
+ * The content hash of an image's guest view, in whatever format: `qemu-img map` says which ranges are zeros, the others
+ * are read through a qemu-nbd of our own on a private socket. Nothing is written.
+ */
+export async function hashGuestView(
+  path: string,
+  format: string,
+  ctx: Context,
+  onProgress: (done: number) => void,
+): Promise<{ contentHash: string; bytes: number }> {
+  const runs = await mapRuns(path, format, ctx);
+  const folder = await mkdtemp(join(tmpdir(), 'stackferry-'));
+  const socket = join(folder, 'nbd');
+  const stop = new AbortController();
+  const server = execa(
+    'qemu-nbd',
+    ['--read-only', '--format', format, '--socket', socket, '--cache', 'writeback', path],
+    {
+      cancelSignal: AbortSignal.any([ctx.signal, stop.signal]),
+      env: { LC_ALL: 'C' },
+      forceKillAfterDelay: 5000,
+      reject: false,
+      stdin: 'ignore',
+      maxBuffer: 65536,
+    },
+  );
+  const ended = server.then((result) => {
+    if (systemCode(result.cause ?? result) === 'ENOENT') throw missingTool('qemu-nbd');
+    throw new StackferryError('convert.failed', `qemu-nbd could not open ${path}: ${summarize(result.stderr)}.`, {
+      hint: 'Check the image with `qemu-img check`.',
+    });
+  });
+  // Whoever waits for it hears of its end; when nobody does, its end is no news.
+  ended.catch(() => undefined);
+  let reader: NbdReader | null = null;
+  try {
+    reader = await Promise.race([connectWhenUp(socket, ctx), ended]);
+    return await hashRuns(reader, runs, ctx, onProgress);
+  } finally {
+    reader?.close();
+    stop.abort();
+    await ended.catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+    throwIfAborted(ctx.signal);
+  }
+}
+
+async function connectWhenUp(socket: string, ctx: Context): Promise<NbdReader> {
+  for (let tries = 0; ; tries++) {
+    throwIfAborted(ctx.signal);
+    try {
+      return await NbdReader.connect(socket);
+    } catch (error) {
+      const code = systemCode(error);
+      if ((code !== 'ENOENT' && code !== 'ECONNREFUSED') || tries > 1000) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function mapRuns(path: string, format: string, ctx: Context): Promise<Run[]> {
+  const runs: Run[] = [];
+  await qemuImg(['map', '--output=json', '-f', format, path], ctx, {
+    what: `map ${path}`,
+    // One object a line: [{ "start": 0, "length": 65536, "depth": 0, "present": true, "zero": false, "data": true …
+    onLine: (line) => {
+      const match = /"start": (\d+), "length": (\d+),.*"zero": (true|false)/.exec(line);
+      if (!match) return;
+      const run = { start: Number(match[1]), length: Number(match[2]), zero: match[3] === 'true' };
+      const last = runs.at(-1);
+      if (last?.zero === run.zero && last.start + last.length === run.start) last.length += run.length;
+      else runs.push(run);
+    },
+  });
+  return runs;
+}
+
+async function hashRuns(
+  reader: NbdReader,
+  runs: readonly Run[],
+  ctx: Context,
+  onProgress: (done: number) => void,
+): Promise<{ contentHash: string; bytes: number }> {
+  const hasher = new ContentHasher();
+  let at = 0;
+  for (const run of runs) {
+    if (run.start !== at) break;
+    const end = Math.min(reader.bytes, run.start + run.length);
+    if (run.zero) {
+      hasher.zeros(end - at);
+      at = end;
+      continue;
+    }
+    const read = (from: number) => (from < end ? reader.read(from, Math.min(CHUNK_BYTES, end - from)) : null);
+    // One read ahead, so that qemu-nbd works while this process hashes.
+    let next = read(at);
+    while (next !== null) {
+      throwIfAborted(ctx.signal);
+      const bytes = await next;
+      next = read(at + bytes.length);
+      next?.catch(() => undefined);
+      hasher.update(bytes);
+      at += bytes.length;
+      onProgress(at);
+    }
+  }
+  if (at !== reader.bytes) {
+    throw new StackferryError('convert.failed', `qemu-img maps only ${at} of the image's ${reader.bytes} bytes.`, {
+      hint: 'Check the image with `qemu-img check`.',
+    });
+  }
+  return { contentHash: hasher.digest(), bytes: at };
+}
