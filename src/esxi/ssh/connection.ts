@@ -1,5 +1,6 @@
 import type { ClientChannel } from 'ssh2';
 import { StackferryError, throwIfAborted } from '../../core/index.js';
+import { whenAborted } from './abort.js';
 import { connectionLost, interruption } from './failures.js';
 import type { SshFacts } from './target.js';
 
@@ -127,14 +128,15 @@ export class Connection {
     throwIfAborted(signal);
     while (this.#alive && this.#active >= this.#limit) {
       await new Promise<void>((resolve) => {
+        let unwatch: () => void = () => undefined;
         const wake = () => {
-          signal.removeEventListener('abort', wake);
+          unwatch();
           const place = this.#line.indexOf(wake);
           if (place >= 0) this.#line.splice(place, 1);
           resolve();
         };
-        signal.addEventListener('abort', wake, { once: true });
         this.#line.push(wake);
+        unwatch = whenAborted(signal, wake);
       });
       if (signal.aborted) {
         // The place we were woken for is somebody else's.
@@ -159,16 +161,10 @@ export class Connection {
         if (settled) return;
         settled = true;
         clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-        unwatch();
+        for (const stop of watches) stop();
         act();
       };
-      let unwatch: () => void = () => undefined;
-      const onAbort = () => {
-        settle(() => {
-          reject(interruption(signal));
-        });
-      };
+      const watches: (() => void)[] = [];
       const timer = setTimeout(() => {
         settle(() => {
           // A host that does not answer such a request in time has gone: nothing on this connection can go on.
@@ -177,12 +173,18 @@ export class Connection {
           reject(this.lost());
         });
       }, EXEC_TIMEOUT_MS);
-      signal.addEventListener('abort', onAbort, { once: true });
-      unwatch = this.whenGone(() => {
-        settle(() => {
-          reject(this.lost());
-        });
-      });
+      watches.push(
+        whenAborted(signal, () => {
+          settle(() => {
+            reject(interruption(signal));
+          });
+        }),
+        this.whenGone(() => {
+          settle(() => {
+            reject(this.lost());
+          });
+        }),
+      );
       try {
         this.#client.exec(command, (error, channel) => {
           if (settled) {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
 import { StackferryError, messageOf, throwIfAborted, type Context } from '../../core/index.js';
+import { whenAborted } from './abort.js';
 import { algorithms } from './algorithms.js';
 import type { Login, LoginAttempt } from './auth.js';
 import { Connection } from './connection.js';
@@ -94,6 +95,7 @@ function attempt(dialing: Dialing, excludedKeyTypes: readonly string[]): Promise
     let negotiated: NegotiatedAlgorithms | null = null;
     let remembered: Promise<void> = Promise.resolve();
     let connection: Connection | null = null;
+    let unwatch: () => void = () => undefined;
     const deadline = new Deadline(times.phaseMs, () => {
       fail(unreachable(place, `no answer in ${times.phaseMs / 1000} s${phase === 'connecting' ? '' : ` (${phase})`}`));
     });
@@ -111,7 +113,7 @@ function attempt(dialing: Dialing, excludedKeyTypes: readonly string[]): Promise
       if (settled) return;
       settled = true;
       deadline.stop();
-      ctx.signal.removeEventListener('abort', onAbort);
+      unwatch();
       act();
     };
     const hangUp = () => {
@@ -135,10 +137,9 @@ function attempt(dialing: Dialing, excludedKeyTypes: readonly string[]): Promise
         reject(error);
       });
     };
-    const onAbort = () => {
+    unwatch = whenAborted(ctx.signal, () => {
       fail(interruption(ctx.signal));
-    };
-    ctx.signal.addEventListener('abort', onAbort, { once: true });
+    });
 
     const loginAttempt: LoginAttempt = login.begin({
       fail,

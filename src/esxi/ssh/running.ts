@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
 import { StackferryError, messageOf } from '../../core/index.js';
+import { whenAborted } from './abort.js';
 import { closeQuietly, type Connection } from './connection.js';
 import { interruption } from './failures.js';
 import type { CommandResult, RunOptions, RunningCommand } from './shell.js';
@@ -60,6 +61,7 @@ export function follow(channel: ClientChannel, signal: AbortSignal, input: strin
   let stderr = '';
   const decoder = new StringDecoder('utf8');
   let over = false;
+  let unwatch: () => void = () => undefined;
   let resolveFinished: (end: Awaited<RunningCommand['finished']>) => void = () => undefined;
   const finished = new Promise<Awaited<RunningCommand['finished']>>((resolve) => {
     resolveFinished = resolve;
@@ -68,14 +70,14 @@ export function follow(channel: ClientChannel, signal: AbortSignal, input: strin
   const finish = () => {
     if (over) return;
     over = true;
-    signal.removeEventListener('abort', onAbort);
+    unwatch();
     stdout.finish();
     resolveFinished({ exitCode, signal: exitSignal, stderr });
   };
   const kill = (reason?: Error) => {
     if (over) return;
     over = true;
-    signal.removeEventListener('abort', onAbort);
+    unwatch();
     try {
       // Not every sshd passes it on (OpenSSH does not for root); closing the channel below ends whatever writes.
       channel.signal('TERM');
@@ -85,9 +87,6 @@ export function follow(channel: ClientChannel, signal: AbortSignal, input: strin
     closeQuietly(channel);
     stdout.destroy(reason);
     resolveFinished({ exitCode: null, signal: exitSignal, stderr });
-  };
-  const onAbort = () => {
-    kill(interruption(signal));
   };
 
   const stdout = new Output(channel, () => {
@@ -106,8 +105,9 @@ export function follow(channel: ClientChannel, signal: AbortSignal, input: strin
   channel.on('error', finish);
   channel.stderr.on('error', () => undefined);
 
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  unwatch = whenAborted(signal, () => {
+    kill(interruption(signal));
+  });
   // EPIPE and the like on stdin are told by the exit status.
   if (input === undefined) channel.end();
   else channel.end(input);
