@@ -1,26 +1,20 @@
-import type { Context } from '../core/index.js';
-import type { VolumeTypes } from './block-storage/types.js';
-import type { Volumes } from './block-storage/volumes.js';
-import type { Flavors } from './compute/flavors.js';
-import type { Keypairs } from './compute/keypairs.js';
-import type { Servers } from './compute/servers.js';
+import { StackferryError, messageOf, systemCode, type Context } from '../core/index.js';
+import { volumeTypesOf, type VolumeTypes } from './block-storage/types.js';
+import { volumesOf, type Volumes } from './block-storage/volumes.js';
+import { flavorsOf, type Flavors } from './compute/flavors.js';
+import { keypairsOf, type Keypairs } from './compute/keypairs.js';
+import { serversOf, type Servers } from './compute/servers.js';
 import type { CloudConfig } from './config/types.js';
-import type { Images } from './image/images.js';
-import type { Limits, Zones } from './limits.js';
-import type { Networks } from './network/networks.js';
-import type { Ports } from './network/ports.js';
-import type { SecurityGroups } from './network/security-groups.js';
-
-/** A request that changes something, as it is about to be sent. */
-export interface ChangingRequest {
-  /** Official service type: `compute`. */
-  service: string;
-  method: string;
-  /** Path without host and query. */
-  path: string;
-  /** The JSON body, if it has one. Holds no secrets. */
-  body: unknown;
-}
+import { Http } from './http.js';
+import { OFFICIAL_TYPES, type ServiceType } from './identity/service-types.js';
+import { identityUrl } from './identity/tokens.js';
+import { imagesOf, type Images } from './image/images.js';
+import { readLimits, readZones, type Limits, type Zones } from './limits.js';
+import { networksOf, type Networks } from './network/networks.js';
+import { portsOf, type Ports } from './network/ports.js';
+import { securityGroupsOf, type SecurityGroups } from './network/security-groups.js';
+import { Service } from './service.js';
+import { Session, type ChangingRequest } from './session.js';
 
 export interface ConnectOptions {
   /** Reads PEM files named in the configuration. */
@@ -68,5 +62,93 @@ export interface CloudService {
   error: string | null;
 }
 
-/** Logs in. Throws `cloud.unauthorized`, `cloud.unreachable`, `cloud.tls`, `cloud.scope` … */
-export declare function connectCloud(config: CloudConfig, ctx: Context, options: ConnectOptions): Promise<Cloud>;
+/**
+ * Logs in. Throws `cloud.unauthorized` (which user, project and URL), `cloud.scope` (no project), `cloud.unreachable`,
+ * `cloud.tls`, `cloud.not_keystone`, `config.file` (a PEM file that cannot be read). Warnings of the configuration are
+ * told as events.
+ */
+export async function connectCloud(config: CloudConfig, ctx: Context, options: ConnectOptions): Promise<Cloud> {
+  for (const warning of config.warnings) ctx.events.emit({ kind: 'warning', ...warning });
+  const pem = async (key: 'cacert' | 'cert' | 'key'): Promise<string | undefined> => {
+    const path = config[key];
+    if (path === null || (key === 'cacert' && !config.verify)) return undefined;
+    try {
+      return await options.readFile(path);
+    } catch (error) {
+      const why = systemCode(error) === 'ENOENT' ? 'it is not there' : messageOf(error);
+      throw new StackferryError('config.file', `Cannot read ${path}, the ${key} of the cloud: ${why}.`, {
+        hint: `Correct ${key} in clouds.yaml or OS_${key.toUpperCase()}.`,
+        cause: error,
+      });
+    }
+  };
+  const cert = await pem('cert');
+  const http = new Http({
+    verify: config.verify,
+    ca: await pem('cacert'),
+    cert,
+    // keystoneauth takes one file for both, where no key is named.
+    key: (await pem('key')) ?? cert,
+    proxy: config.proxy,
+    silenceMs: options.requestTimeoutMs ?? 60_000,
+  });
+  try {
+    return cloudOf(await Session.open(config, http, ctx, options.onChange), ctx);
+  } catch (error) {
+    http.close();
+    throw error;
+  }
+}
+
+function cloudOf(session: Session, ctx: Context): Cloud {
+  const service = (type: ServiceType) => new Service(session, type, ctx);
+  const { config, login } = session;
+  const compute = service('compute');
+  const volume = service('block-storage');
+  const network = service('network');
+  // Neutron shows an administrator every project's networks and groups.
+  const seesAll = login.roles.includes('admin');
+  return {
+    name: config.name ?? new URL(config.authUrl).host,
+    authUrl: config.authUrl,
+    region: config.region,
+    project: login.project,
+    user: login.user,
+    roles: login.roles,
+    images: imagesOf(service('image')),
+    volumes: volumesOf(volume),
+    volumeTypes: volumeTypesOf(volume),
+    servers: serversOf(compute),
+    flavors: flavorsOf(compute),
+    keypairs: keypairsOf(compute),
+    networks: networksOf(network, seesAll),
+    ports: portsOf(network),
+    securityGroups: securityGroupsOf(network, seesAll),
+    limits: () => readLimits({ compute, volume, network }),
+    zones: () => readZones({ compute, volume }),
+    services: () => Promise.all(OFFICIAL_TYPES.map((type) => probe(service(type), config))),
+    withContext: (other) => cloudOf(session, other),
+    close: () => session.http.close(),
+  };
+}
+
+/** Asks one service for something small, so that an address that does not answer is seen. */
+async function probe(service: Service, config: CloudConfig): Promise<CloudService> {
+  const small: Record<ServiceType, string> = {
+    identity: '',
+    image: '/images?limit=1',
+    'block-storage': '/limits',
+    compute: '/limits',
+    network: '/networks?limit=1&fields=id',
+  };
+  const { type } = service;
+  let url = type === 'identity' ? identityUrl(config.authUrl) : '';
+  try {
+    if (type === 'identity') return { type, url, microversion: null, error: null };
+    url = await service.baseUrl();
+    await service.call({ what: `reach the ${type} service`, method: 'GET', path: small[type], accept: [403] });
+    return { type, url, microversion: await service.microversion(), error: null };
+  } catch (error) {
+    return { type, url, microversion: null, error: messageOf(error) };
+  }
+}

@@ -1,4 +1,4 @@
-export { connectCloud, type ChangingRequest, type Cloud, type CloudService, type ConnectOptions } from './cloud.js';
+export { connectCloud, type Cloud, type CloudService, type ConnectOptions } from './cloud.js';
 export { loadCloudConfig, type LoadCloudConfig } from './config/load.js';
 export type { AuthMethod, CloudConfig, DomainRef, ProjectRef, Scope } from './config/types.js';
 export type { CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';
@@ -23,3 +23,6 @@ export { chooseFlavor, type FlavorChoice, type FlavorNeed, type RejectedFlavor }
 export { imageProperties, type GuestHardware, type ImageDescription } from './image-properties.js';
 export { markerMetadata, markerOf, type Marker, type MarkerFilter } from './markers.js';
 export type { Wait } from './wait.js';
+export type { ChangingRequest } from './session.js';
+export { guestOs, type GuestOs } from './guest-os.js';
+export { parseScsName, volumeTypeAspects, type ScsName } from './scs-names.js';

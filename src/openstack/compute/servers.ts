@@ -1,6 +1,9 @@
 import { z } from 'zod';
-import type { Marker, MarkerFilter } from '../markers.js';
-import type { Wait } from '../wait.js';
+import { StackferryError, isCode } from '../../core/index.js';
+import { hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
+import type { Call, Service } from '../service.js';
+import { createOnce } from '../settle.js';
+import { waitFor, type Wait } from '../wait.js';
 
 /** A server as `GET /servers/{id}` shows it. Source: Compute API, "Show Server Details", microversions up to 2.93. */
 export const serverSchema = z.object({
@@ -107,4 +110,179 @@ export interface Servers {
   interfaces(id: string): Promise<ServerInterface[]>;
   /** The tail of the serial console (last `lines` if given); null where the cloud has none to show. */
   consoleLog(id: string, lines?: number): Promise<string | null>;
+}
+
+const oneSchema = z.object({ server: serverSchema }).transform(({ server }) => server);
+const createdSchema = z.object({ server: z.object({ id: z.string() }) }).transform(({ server }) => server.id);
+
+export function serversOf(service: Service): Servers {
+  const at = (id: string, rest = ''): string => `/servers/${encodeURIComponent(id)}${rest}`;
+  const one = (id: string, what = `look at server ${id}`): Call => ({ what, method: 'GET', path: at(id) });
+  /** Asks for a change of power; a server that is there already is no error. */
+  const power = async (id: string, action: 'os-start' | 'os-stop', there: string): Promise<void> => {
+    const what = `${action === 'os-start' ? 'start' : 'stop'} server ${id}`;
+    try {
+      await service.call({ what, method: 'POST', path: at(id, '/action'), json: { [action]: null } });
+    } catch (error) {
+      if (!isCode(error, 'cloud.conflict') || (await servers.get(id)).status !== there) throw error;
+    }
+  };
+  const servers: Servers = {
+    async create(input) {
+      const what = `create server ${input.name}`;
+      const json = { server: createBody(input, await service.has('2.90')) };
+      const id = await createOnce(
+        service.ctx,
+        what,
+        () => service.read({ what, method: 'POST', path: '/servers', json }, createdSchema),
+        async () => (await servers.findByMarker(input.marker))[0]?.id,
+      );
+      service.ctx.events.emit({ kind: 'resource.created', resource: 'server', id, name: input.name });
+      return servers.get(id);
+    },
+
+    get: (id) => service.read(one(id), oneSchema),
+    find: (id) => service.readIfThere(one(id), oneSchema),
+    async list(filter = {}) {
+      const all = await service.list({ what: 'list servers', path: '/servers/detail' }, 'servers', serverSchema);
+      return filter.name === undefined ? all : all.filter(({ name }) => name === filter.name);
+    },
+    findByMarker: async (filter) => (await servers.list()).filter(({ metadata }) => hasMarker(metadata, filter)),
+
+    waitActive: (id, wait) =>
+      waitFor(service.ctx, wait, {
+        task: `server:${id}`,
+        label: `server ${id} to become ACTIVE`,
+        code: 'cloud.server_timeout',
+        look: () => servers.get(id),
+        done: (server) => {
+          if (server.status === 'ERROR' || server.status === 'DELETED') throw failed(server);
+          return server.status === 'ACTIVE';
+        },
+        state: stateOf,
+        remedy: () =>
+          'Nova is still at it; `openstack server show` names its task, and the operator finds the reason by the server ID.',
+      }),
+
+    start: (id) => power(id, 'os-start', 'ACTIVE'),
+    stop: (id) => power(id, 'os-stop', 'SHUTOFF'),
+
+    waitStopped: (id, wait) =>
+      waitFor(service.ctx, wait, {
+        task: `server:${id}`,
+        label: `server ${id} to be shut off`,
+        code: 'cloud.server_timeout',
+        look: () => servers.get(id),
+        done: (server) => {
+          if (server.status === 'ERROR' || server.status === 'DELETED') throw failed(server);
+          return server.status === 'SHUTOFF';
+        },
+        state: stateOf,
+        remedy: () => 'Nova turns a guest off hard when it does not react to the power button, after a minute or so.',
+      }),
+
+    async delete(id) {
+      const answer = await service.call({ ...one(id, `delete server ${id}`), method: 'DELETE', accept: [404] });
+      return answer.status !== 404;
+    },
+
+    async waitDeleted(id, wait) {
+      await waitFor(service.ctx, wait, {
+        task: `server:${id}`,
+        label: `server ${id} to be deleted`,
+        code: 'cloud.server_timeout',
+        look: () => servers.find(id),
+        done: (server) => {
+          if (server?.status === 'ERROR' && !server['OS-EXT-STS:task_state']) throw failed(server);
+          return server === undefined || server.status === 'DELETED' || server.status === 'SOFT_DELETED';
+        },
+        state: (server) => (server === undefined ? 'gone' : stateOf(server)),
+        remedy: () => 'Nova has not finished; ask the operator to look at the server ID.',
+      });
+      service.ctx.events.emit({ kind: 'resource.deleted', resource: 'server', id, name: id });
+    },
+
+    volumeAttachments: (id) =>
+      service.list(
+        { what: `list the volumes of server ${id}`, path: at(id, '/os-volume_attachments') },
+        'volumeAttachments',
+        volumeAttachmentSchema,
+      ),
+    interfaces: (id) =>
+      service.list(
+        { what: `list the ports of server ${id}`, path: at(id, '/os-interface') },
+        'interfaceAttachments',
+        interfaceSchema,
+      ),
+
+    async consoleLog(id, lines) {
+      const call: Call = {
+        what: `read the console of server ${id}`,
+        method: 'POST',
+        path: at(id, '/action'),
+        json: { 'os-getConsoleOutput': lines === undefined ? {} : { length: lines } },
+        readOnly: true,
+        // No console (404), not yet one (409), none on this hypervisor (501), or not for this role (403).
+        accept: [403, 404, 409, 501],
+      };
+      const answer = await service.call(call);
+      if (answer.status >= 400) return null;
+      return service.checked(call, answer.body, z.object({ output: z.string().nullish() })).output ?? null;
+    },
+  };
+  return servers;
+}
+
+/** `BUILD (spawning)`. */
+function stateOf(server: Server): string {
+  const task = server['OS-EXT-STS:task_state'];
+  return task ? `${server.status} (${task})` : server.status;
+}
+
+/** A server in ERROR, in the words of Nova's fault. */
+function failed(server: Server): StackferryError {
+  const fault = server.fault?.message.trim();
+  return new StackferryError(
+    'cloud.server_failed',
+    `Server ${server.name} is ${server.status}: ${fault === undefined || fault === '' ? 'Nova gives no reason' : fault}`,
+    { hint: hintFor(fault ?? ''), details: { id: server.id, status: server.status, fault: fault ?? null } },
+  );
+}
+
+function hintFor(fault: string): string {
+  if (/no valid host/i.test(fault)) {
+    return 'No hypervisor can take it: the flavor, --zone, or what the image asks for (UEFI, vTPM, machine type, architecture) is not to be had; try another flavor.';
+  }
+  if (/block device mapping|volume/i.test(fault)) {
+    return 'A volume could not be attached: look at its state and its zone (`openstack volume show`).';
+  }
+  if (/port|network|binding/i.test(fault)) {
+    return 'A port could not be bound: look at it with `openstack port show`, and try another network or zone.';
+  }
+  return 'Delete it and try again; if that fails too, give the server ID to the operator.';
+}
+
+/**
+ * Source: Compute API, "Create server". All disks are volumes that exist, none goes with the server; a server without
+ * ports says so, or Nova would choose a network itself (microversion 2.37).
+ */
+function createBody(input: CreateServer, knowsHostname: boolean): Record<string, unknown> {
+  return {
+    name: input.name,
+    flavorRef: input.flavorId,
+    block_device_mapping_v2: input.disks.map((disk, index) => ({
+      uuid: disk.volumeId,
+      source_type: 'volume',
+      destination_type: 'volume',
+      boot_index: disk.bootIndex ?? (index === 0 ? 0 : -1),
+      delete_on_termination: false,
+      ...(disk.diskBus === undefined ? {} : { disk_bus: disk.diskBus, device_type: 'disk' }),
+    })),
+    networks: input.portIds.length === 0 ? 'none' : input.portIds.map((port) => ({ port })),
+    metadata: { ...input.metadata, ...markerMetadata(input.marker) },
+    ...(input.keyName === undefined ? {} : { key_name: input.keyName }),
+    ...(input.configDrive === undefined ? {} : { config_drive: input.configDrive }),
+    ...(input.availabilityZone === undefined ? {} : { availability_zone: input.availabilityZone }),
+    ...(input.hostname === undefined || !knowsHostname ? {} : { hostname: input.hostname }),
+  };
 }

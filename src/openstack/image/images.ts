@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { Marker, MarkerFilter } from '../markers.js';
-import type { Wait } from '../wait.js';
+import { StackferryError, isCode } from '../../core/index.js';
+import { RUN_KEY, STEP_KEY, hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
+import type { Call, Service } from '../service.js';
+import { createOnce, recode } from '../settle.js';
+import { waitFor, type Wait } from '../wait.js';
 
 /**
  * An image as `GET /v2/images/{id}` shows it. Properties set by users (`hw_disk_bus`, `stackferry_run` …) lie beside
@@ -86,4 +90,146 @@ export interface Images {
   waitActive(id: string, wait: Wait): Promise<Image>;
   /** False if it was gone already. Throws `cloud.image_in_use` while a volume depends on it. */
   delete(id: string): Promise<boolean>;
+}
+
+/** Statuses in which an image is still on its way; whatever else is neither these nor `active` is the end of it. */
+const ON_ITS_WAY = new Set(['saving', 'uploading', 'importing']);
+
+export function imagesOf(service: Service): Images {
+  const one = (id: string, what = `look at image ${id}`): Call => ({
+    what,
+    method: 'GET',
+    path: `/images/${encodeURIComponent(id)}`,
+  });
+  const images: Images = {
+    async create(input) {
+      const what = `create image ${input.name}`;
+      const image = await createOnce(
+        service.ctx,
+        what,
+        () => service.read({ what, method: 'POST', path: '/images', json: createBody(input) }, imageSchema),
+        async () => (input.id === undefined ? (await images.findByMarker(input.marker))[0] : images.find(input.id)),
+      );
+      service.ctx.events.emit({ kind: 'resource.created', resource: 'image', id: image.id, name: input.name });
+      return image;
+    },
+
+    async upload(id, content) {
+      const hashes = (content.digests ?? ['sha512']).map((name) => ({ name, hash: createHash(name) }));
+      let bytes = 0;
+      try {
+        await service.upload(
+          { what: `upload image ${id}`, path: `/images/${encodeURIComponent(id)}/file` },
+          {
+            size: content.size,
+            open: async () => content.open(),
+            onChunk: (chunk) => {
+              bytes += chunk.length;
+              for (const { hash } of hashes) hash.update(chunk);
+              content.onBytes?.(bytes);
+            },
+          },
+        );
+      } catch (error) {
+        throw uploadError(error, id, bytes, content.size);
+      }
+      return { bytes, digests: Object.fromEntries(hashes.map(({ name, hash }) => [name, hash.digest('hex')])) };
+    },
+
+    get: (id) => service.read(one(id), imageSchema),
+    find: (id) => service.readIfThere(one(id), imageSchema),
+    list: (filter = {}) =>
+      service.list({ what: 'list images', path: '/images', query: { limit: '100', ...filter } }, 'images', imageSchema),
+
+    async findByMarker(filter) {
+      const query = { [RUN_KEY]: filter.run, ...(filter.step === undefined ? {} : { [STEP_KEY]: filter.step }) };
+      return (await images.list(query)).filter((image) => hasMarker(image, filter));
+    },
+
+    waitActive: (id, wait) =>
+      waitFor(service.ctx, wait, {
+        task: `image:${id}`,
+        label: `image ${id} to become active`,
+        code: 'cloud.image_timeout',
+        look: () => images.get(id),
+        done: (image) => {
+          if (image.status === 'active') return true;
+          if (ON_ITS_WAY.has(image.status)) return false;
+          throw new StackferryError(
+            'cloud.image_failed',
+            `Image ${id} is ${image.status} and will not become active.`,
+            {
+              hint:
+                image.status === 'queued'
+                  ? 'Its content did not arrive: upload it again.'
+                  : 'Delete it and upload it again; if that fails too, ask the operator to look at Glance.',
+              details: { id, status: image.status },
+            },
+          );
+        },
+        state: (image) => image.status,
+        remedy: (state) =>
+          state === 'saving'
+            ? 'Glance still takes the content in; a slow store needs time.'
+            : 'Glance has not finished; the operator can see in its log what it waits for.',
+      }),
+
+    async delete(id) {
+      try {
+        const answer = await service.call({ ...one(id, `delete image ${id}`), method: 'DELETE', accept: [404, 410] });
+        if (answer.status >= 400) return false;
+      } catch (error) {
+        if (isCode(error, 'cloud.conflict')) {
+          throw recode(
+            error,
+            'cloud.image_in_use',
+            'A volume was cloned from it: it can go when that volume is deleted.',
+          );
+        }
+        throw error;
+      }
+      service.ctx.events.emit({ kind: 'resource.deleted', resource: 'image', id, name: id });
+      return true;
+    },
+  };
+  return images;
+}
+
+function createBody(input: CreateImage): Record<string, unknown> {
+  return {
+    ...input.properties,
+    ...markerMetadata(input.marker),
+    ...(input.id === undefined ? {} : { id: input.id }),
+    name: input.name,
+    disk_format: input.diskFormat,
+    container_format: 'bare',
+    visibility: 'private',
+    min_disk: input.minDiskGib ?? 0,
+    min_ram: input.minRamMib ?? 0,
+    tags: input.tags ?? [],
+  };
+}
+
+/** What a failed upload means. Glance puts the image back to `queued`; after a lost connection it may stay `saving`. */
+function uploadError(error: unknown, id: string, sent: number, size: number): unknown {
+  if (isCode(error, 'cloud.unreachable') && error.details['sent'] !== false) {
+    return new StackferryError(
+      'cloud.upload_cut',
+      `${error.message.replace(/\.$/, '')}, after ${sent} of ${size} bytes.`,
+      {
+        hint: 'Nothing of it counts: the image is to be sent again from its first byte.',
+        cause: error,
+        details: { ...error.details, image_id: id, sent_bytes: sent, size },
+      },
+    );
+  }
+  const status = error instanceof StackferryError ? error.details['status'] : undefined;
+  if (error instanceof StackferryError && (status === 400 || status === 415 || status === 422)) {
+    return recode(
+      error,
+      'cloud.image_refused',
+      'Glance looked into the content and does not take it as the disk_format that was declared; `qemu-img info` shows what it is. Try --image-format qcow2.',
+    );
+  }
+  return error;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Service } from '../service.js';
 
 export const networkSchema = z.object({
   id: z.string(),
@@ -36,4 +37,23 @@ export interface Networks {
   list(): Promise<Network[]>;
   /** All subnets of those networks. */
   subnets(): Promise<Subnet[]>;
+}
+
+/** `seesAll` (an administrator) leaves out what belongs to other projects alone. */
+export function networksOf(service: Service, seesAll: boolean): Networks {
+  const list = async (): Promise<Network[]> => {
+    const networks = await service.list({ what: 'list networks', path: '/networks' }, 'networks', networkSchema);
+    return seesAll
+      ? networks.filter((net) => net.shared || net['router:external'] || net.project_id === service.projectId)
+      : networks;
+  };
+  return {
+    list,
+    async subnets() {
+      const subnets = await service.list({ what: 'list subnets', path: '/subnets' }, 'subnets', subnetSchema);
+      if (!seesAll) return subnets;
+      const ours = new Set((await list()).map(({ id }) => id));
+      return subnets.filter(({ network_id }) => ours.has(network_id));
+    },
+  };
 }

@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import type { Marker, MarkerFilter } from '../markers.js';
+import { InterruptedError, StackferryError, messageOf } from '../../core/index.js';
+import { markerTags, markerText, type Marker, type MarkerFilter } from '../markers.js';
+import type { Call, Service } from '../service.js';
+import { createOnce, recode } from '../settle.js';
 
 export const portSchema = z.object({
   id: z.string(),
@@ -62,4 +65,142 @@ export interface Ports {
   findByMarker(filter: MarkerFilter): Promise<Port[]>;
   /** False if it was gone already. */
   delete(id: string): Promise<boolean>;
+}
+
+const oneSchema = z.object({ port: portSchema }).transform(({ port }) => port);
+
+export function portsOf(service: Service): Ports {
+  const one = (id: string, what = `look at port ${id}`): Call => ({
+    what,
+    method: 'GET',
+    path: `/ports/${encodeURIComponent(id)}`,
+  });
+  /** For people who look by tag. The description holds the marker already, so a cloud without tags is no error. */
+  const tag = async (port: Port, marker: Marker): Promise<Port> => {
+    const tags = markerTags(marker);
+    try {
+      await service.call({
+        what: `tag port ${port.id}`,
+        method: 'PUT',
+        path: `/ports/${port.id}/tags`,
+        json: { tags },
+        repeatable: true,
+      });
+      return { ...port, tags };
+    } catch (error) {
+      if (error instanceof InterruptedError) throw error;
+      service.ctx.log.debug(`Port ${port.id} was not tagged.`, { reason: messageOf(error) });
+      return port;
+    }
+  };
+  const ports: Ports = {
+    async create(input) {
+      const what = `create port ${input.name}`;
+      const json = { port: createBody(input) };
+      let port: Port;
+      try {
+        port = await createOnce(
+          service.ctx,
+          what,
+          () => service.read({ what, method: 'POST', path: '/ports', json }, oneSchema),
+          async () => (await ports.findByMarker(input.marker))[0],
+        );
+      } catch (error) {
+        throw error instanceof StackferryError ? refusal(error, input) : error;
+      }
+      service.ctx.events.emit({ kind: 'resource.created', resource: 'port', id: port.id, name: input.name });
+      return tag(port, input.marker);
+    },
+
+    get: (id) => service.read(one(id), oneSchema),
+    find: (id) => service.readIfThere(one(id), oneSchema),
+    list: (filter = {}) =>
+      service.list({ what: 'list ports', path: '/ports', query: queryOf(filter) }, 'ports', portSchema),
+
+    async findByMarker({ run, step }) {
+      // By description on our side: tags are set by a second request, which a crash may have prevented.
+      const wanted = step === undefined ? `stackferry_run=${run} ` : markerText({ run, step });
+      return (await ports.list()).filter(({ description }) =>
+        step === undefined ? description.startsWith(wanted) : description === wanted,
+      );
+    },
+
+    async delete(id) {
+      const answer = await service.call({ ...one(id, `delete port ${id}`), method: 'DELETE', accept: [404] });
+      if (answer.status === 404) return false;
+      service.ctx.events.emit({ kind: 'resource.deleted', resource: 'port', id, name: id });
+      return true;
+    },
+  };
+  return ports;
+}
+
+function queryOf(filter: PortFilter): Record<string, string> {
+  return {
+    ...(filter.deviceId === undefined ? {} : { device_id: filter.deviceId }),
+    ...(filter.networkId === undefined ? {} : { network_id: filter.networkId }),
+    ...(filter.macAddress === undefined ? {} : { mac_address: filter.macAddress.toLowerCase() }),
+    ...(filter.ipAddress === undefined ? {} : { fixed_ips: `ip_address=${filter.ipAddress}` }),
+    ...(filter.name === undefined ? {} : { name: filter.name }),
+  };
+}
+
+function createBody(input: CreatePort): Record<string, unknown> {
+  return {
+    network_id: input.networkId,
+    name: input.name,
+    description: markerText(input.marker),
+    ...(input.macAddress === undefined ? {} : { mac_address: input.macAddress.toLowerCase() }),
+    ...(input.fixedIps === undefined
+      ? {}
+      : {
+          fixed_ips: input.fixedIps.map(({ subnetId, ipAddress }) => ({
+            ...(subnetId === undefined ? {} : { subnet_id: subnetId }),
+            ...(ipAddress === undefined ? {} : { ip_address: ipAddress }),
+          })),
+        }),
+    ...(input.securityGroupIds === undefined ? {} : { security_groups: input.securityGroupIds }),
+    ...(input.allowedAddressPairs === undefined
+      ? {}
+      : {
+          allowed_address_pairs: input.allowedAddressPairs.map(({ ipAddress, macAddress }) => ({
+            ip_address: ipAddress,
+            ...(macAddress === undefined ? {} : { mac_address: macAddress }),
+          })),
+        }),
+    ...(input.portSecurity === undefined ? {} : { port_security_enabled: input.portSecurity }),
+  };
+}
+
+/** Neutron names its refusals by type (`NeutronError.type`); its messages are for people. */
+function refusal(error: StackferryError, input: CreatePort): StackferryError {
+  const type = String(error.details['type'] ?? '');
+  if (type === 'MacAddressInUse') {
+    return recode(
+      error,
+      'cloud.mac_taken',
+      `A port with ${input.macAddress ?? 'this MAC'} is on that network already: delete it, or give the NIC a new MAC (--no-keep-mac).`,
+    );
+  }
+  if (/^IpAddress(InUse|AlreadyAllocated)/.test(type)) {
+    return recode(
+      error,
+      'cloud.ip_taken',
+      'Choose another address, or leave --keep-ip out and let Neutron choose one.',
+    );
+  }
+  if (/^(ExternalIpAddressExhausted|IpAddressGenerationFailure|NoFreeAddress)/.test(type)) {
+    return recode(error, 'cloud.no_address', 'The subnet has no free address left: choose another network or subnet.');
+  }
+  if (
+    error.code === 'cloud.forbidden' &&
+    (input.macAddress !== undefined || input.fixedIps !== undefined || input.allowedAddressPairs !== undefined)
+  ) {
+    return recode(
+      error,
+      'cloud.port_policy',
+      'On a network of another project (a shared one) MACs and addresses cannot be chosen: use a network of your own, or --no-keep-mac and no --keep-ip.',
+    );
+  }
+  return error;
 }

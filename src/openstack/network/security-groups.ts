@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Service } from '../service.js';
 
 export const securityGroupSchema = z.object({
   id: z.string(),
@@ -25,4 +26,15 @@ export type SecurityGroup = z.infer<typeof securityGroupSchema>;
 export interface SecurityGroups {
   /** All groups of the project (and those shared with it). */
   list(): Promise<SecurityGroup[]>;
+}
+
+/** `seesAll` (an administrator) leaves out the groups of other projects. */
+export function securityGroupsOf(service: Service, seesAll: boolean): SecurityGroups {
+  return {
+    async list() {
+      const call = { what: 'list security groups', path: '/security-groups' };
+      const groups = await service.list(call, 'security_groups', securityGroupSchema);
+      return seesAll ? groups.filter(({ project_id }) => project_id === service.projectId) : groups;
+    },
+  };
 }

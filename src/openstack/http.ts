@@ -1,0 +1,236 @@
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { got, type Method } from 'got';
+import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
+import { InterruptedError, StackferryError, messageOf, throwIfAborted } from '../core/index.js';
+import { connectionError } from './errors.js';
+import { isBypassed } from './no-proxy.js';
+
+export interface HttpSettings {
+  verify: boolean;
+  /** PEM texts. */
+  ca: string | undefined;
+  cert: string | undefined;
+  key: string | undefined;
+  proxy: { http: string | null; https: string | null; no: string[] };
+  /** Milliseconds a connection may be silent while an answer is waited for. */
+  silenceMs: number;
+}
+
+export interface HttpRequest {
+  /** What is wanted, for messages: "create volume web01". */
+  what: string;
+  /** Official service type, for messages. */
+  service: string;
+  method: Method;
+  url: URL;
+  headers: Record<string, string>;
+  json?: unknown;
+  signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string | undefined>;
+  body: string;
+}
+
+export interface HttpUpload extends Omit<HttpRequest, 'json'> {
+  size: number;
+  source: Readable;
+  /** Sees every chunk as it is handed to the connection. */
+  onChunk: (chunk: Buffer) => void;
+}
+
+/** Milliseconds an upload may be silent: a store may take long to take in what it was sent before it answers. */
+const UPLOAD_SILENCE_MS = 30 * 60_000;
+/** Milliseconds to wait for the answer of a service that closed the connection under an upload. */
+const LAST_WORDS_MS = 1_000;
+
+/**
+ * One HTTP client: TLS, proxies, time-outs, and errors turned into ours (got's own hold the token). It knows nothing
+ * of OpenStack, never retries and takes every status as an answer.
+ */
+export class Http {
+  readonly #settings: HttpSettings;
+  readonly #kept = new Map<string, { http: HttpAgent; https: HttpsAgent }>();
+
+  constructor(settings: HttpSettings) {
+    this.#settings = settings;
+  }
+
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    throwIfAborted(request.signal);
+    const { silenceMs } = this.#settings;
+    try {
+      const response = await got(request.url, {
+        ...this.#common(request),
+        method: request.method,
+        ...(request.json === undefined ? {} : { json: request.json }),
+        timeout: { lookup: 10_000, connect: 15_000, secureConnect: 15_000, socket: silenceMs, response: silenceMs },
+        responseType: 'text',
+      });
+      return { status: response.statusCode, headers: plain(response.headers), body: response.body };
+    } catch (error) {
+      throw this.#converted(error, request);
+    }
+  }
+
+  /** Sends exactly `size` bytes of a stream, at the pace of the connection; the stream is destroyed in any case. */
+  async upload(request: HttpUpload): Promise<HttpAnswer> {
+    throwIfAborted(request.signal);
+    const { source, size } = request;
+    const sender = got.stream(request.url, {
+      ...this.#common(request),
+      method: 'PUT',
+      headers: { ...request.headers, 'content-length': String(size) },
+      timeout: { lookup: 10_000, connect: 15_000, secureConnect: 15_000, socket: UPLOAD_SILENCE_MS },
+    });
+    let ownError: unknown;
+    source.once('error', (error) => (ownError ??= error));
+    const answer = new Promise<HttpAnswer>((resolve, reject) => {
+      sender.once('response', (response: IncomingMessage) => {
+        const chunks: Buffer[] = [];
+        sender.on('data', (chunk: Buffer) => chunks.push(chunk));
+        const finish = () => {
+          const body = Buffer.concat(chunks).toString('utf8');
+          resolve({ status: response.statusCode ?? 0, headers: plain(response.headers), body });
+        };
+        sender.once('end', finish);
+        sender.once('close', finish);
+      });
+      sender.once('error', reject);
+    });
+    answer.catch(() => undefined);
+    const sent = pipeline(
+      source,
+      exactly(size, request.onChunk, (error) => (ownError ??= error)),
+      sender,
+      { signal: request.signal },
+    );
+    try {
+      // A service that refuses answers before all is sent; the rest is then of no use to it.
+      const first = await Promise.race([answer, sent.then(() => undefined)]);
+      return first ?? (await answer);
+    } catch (error) {
+      if (ownError !== undefined && !request.signal.aborted) throw ownError as Error;
+      if (!request.signal.aborted) {
+        const words = await Promise.race([
+          answer.catch(() => undefined),
+          new Promise<undefined>((resolve) => setTimeout(resolve, LAST_WORDS_MS, undefined).unref()),
+        ]);
+        if (words) return words;
+      }
+      throw this.#converted(error, request);
+    } finally {
+      source.destroy();
+      sender.destroy();
+      await sent.catch(() => undefined);
+    }
+  }
+
+  /** Closes the connections that are kept for later. */
+  close(): void {
+    for (const { http, https } of this.#kept.values()) {
+      http.destroy();
+      https.destroy();
+    }
+    this.#kept.clear();
+  }
+
+  #common(request: Omit<HttpRequest, 'json'>) {
+    return {
+      headers: { 'user-agent': 'stackferry', accept: 'application/json', ...request.headers },
+      retry: { limit: 0 },
+      throwHttpErrors: false,
+      // A token must not follow a redirect to another place, nor a POST turn into a GET.
+      followRedirect: (response: { statusCode: number; headers: { location?: string | undefined } }) =>
+        (request.method === 'GET' || request.method === 'HEAD') &&
+        response.headers.location !== undefined &&
+        new URL(response.headers.location, request.url).origin === request.url.origin,
+      maxRedirects: 3,
+      signal: request.signal,
+      agent: this.#agents(request.url, request.method === 'GET' || request.method === 'HEAD'),
+    } as const;
+  }
+
+  /**
+   * Connections are kept for reads only: a request that changes something gets a fresh one, so that it cannot die on
+   * a connection which the peer has just closed, where nobody could say whether it was heard.
+   */
+  #agents(url: URL, keep: boolean): { http: HttpAgent; https: HttpsAgent } {
+    const { verify, ca, cert, key, proxy } = this.#settings;
+    const wanted = isBypassed(url, proxy.no) ? null : url.protocol === 'https:' ? proxy.https : proxy.http;
+    const make = () => {
+      const tls = {
+        rejectUnauthorized: verify,
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+      };
+      const pool = { keepAlive: keep, maxSockets: 16 };
+      if (wanted === null) return { http: new HttpAgent(pool), https: new HttpsAgent({ ...pool, ...tls }) };
+      return {
+        http: new HttpProxyAgent({ ...pool, proxy: wanted }),
+        https: new HttpsProxyAgent({ ...pool, ...tls, proxy: wanted }),
+      };
+    };
+    if (!keep) return make();
+    const known = this.#kept.get(wanted ?? '');
+    if (known) return known;
+    const made = make();
+    this.#kept.set(wanted ?? '', made);
+    return made;
+  }
+
+  #converted(error: unknown, request: Omit<HttpRequest, 'json'>): StackferryError {
+    if (error instanceof StackferryError) return error;
+    if (request.signal.aborted) {
+      return request.signal.reason instanceof StackferryError ? request.signal.reason : new InterruptedError();
+    }
+    return connectionError(error, request);
+  }
+}
+
+/** Lets through exactly `size` bytes: neither a longer nor a shorter source may end in a whole-looking upload. */
+function exactly(size: number, onChunk: (chunk: Buffer) => void, failed: (error: Error) => void): Transform {
+  let seen = 0;
+  const wrong = (text: string) => {
+    const error = new StackferryError(
+      'cloud.upload_size',
+      `The content to upload ${text} than the ${size} bytes announced.`,
+      {
+        hint: 'Its source changed while it was read: start the step again.',
+      },
+    );
+    failed(error);
+    return error;
+  };
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      if (seen > size) {
+        done(wrong('is longer'));
+        return;
+      }
+      try {
+        onChunk(chunk);
+        done(null, chunk);
+      } catch (error) {
+        failed(error instanceof Error ? error : new Error(messageOf(error)));
+        done(error instanceof Error ? error : new Error(messageOf(error)));
+      }
+    },
+    flush(done) {
+      done(seen === size ? null : wrong(`ended after ${seen} bytes, sooner`));
+    },
+  });
+}
+
+function plain(headers: IncomingMessage['headers']): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}
