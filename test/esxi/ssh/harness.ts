@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -82,7 +82,7 @@ export async function freePort(): Promise<number> {
 }
 
 export function keygen(...args: string[]): string {
-  return execFileSync('ssh-keygen', ['-q', ...args], { encoding: 'utf8' });
+  return execFileSync('ssh-keygen', ['-q', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 export interface Sshd {
@@ -103,7 +103,8 @@ export async function startSshd(lines: string[] = [], hostKeys = ['ed25519', 'ec
   const port = await freePort();
   // sshd started by root insists on this folder, which the service would make.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-  for (const type of hostKeys) keygen('-t', type, '-N', '', '-f', join(dir, `host_${type}`));
+  for (const type of hostKeys)
+    keygen('-t', type, ...(type === 'rsa' ? ['-b', '2048'] : []), '-N', '', '-f', join(dir, `host_${type}`));
   const key = join(dir, 'user_key');
   keygen('-t', 'ed25519', '-N', '', '-C', 'user@test', '-f', key);
   writeFileSync(join(dir, 'authorized_keys'), readFileSync(`${key}.pub`));
@@ -192,6 +193,10 @@ export interface FakeHostOptions {
   algorithms?: ssh2.ServerConfig['algorithms'];
   hostKeyType?: 'ed25519' | 'rsa';
   banner?: string;
+  /** A port to take, for a host that comes back; any free one otherwise. */
+  port?: number;
+  /** What happens to a request to run a command: by default it runs. */
+  refuse?: 'session' | 'exec';
 }
 
 /** ssh2's own server in this process, for what a real sshd needs PAM for, or never does. */
@@ -228,8 +233,16 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
         if (options.login === undefined) auth.accept();
         else options.login(auth, number);
       });
-      client.on('session', (accept) => {
-        accept().on('exec', (acceptExec, _reject, info) => {
+      client.on('session', (accept, reject) => {
+        if (options.refuse === 'session') {
+          reject();
+          return;
+        }
+        accept().on('exec', (acceptExec, rejectExec, info) => {
+          if (options.refuse === 'exec') {
+            rejectExec();
+            return;
+          }
           const channel = acceptExec();
           channel.on('error', () => undefined);
           if (options.exec) options.exec(info.command, channel, client);
@@ -242,7 +255,7 @@ export async function startFakeHost(options: FakeHostOptions = {}): Promise<Fake
       });
     },
   );
-  server.listen(0, '127.0.0.1');
+  server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   host.port = (server.address() as AddressInfo).port;
   host.stop = async () => {
@@ -261,8 +274,4 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error('it did not reject');
-}
-
-export function makePrivate(file: string): void {
-  chmodSync(file, 0o600);
 }
