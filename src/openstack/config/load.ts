@@ -40,7 +40,7 @@ export async function loadCloudConfig(options: LoadCloudConfig): Promise<CloudCo
   const overrides = flatten(options.overrides ?? {});
   if (name === null && !fromEnv.has('auth_url') && !overrides.has('auth_url')) {
     const [only, ...others] = names;
-    if (only === undefined) throw noCloud(clouds);
+    if (only === undefined) throw noCloud(clouds, env);
     if (others.length > 0) {
       throw new UsageError(
         `Which cloud? ${clouds?.path ?? 'clouds.yaml'} has ${names.join(', ')}.`,
@@ -55,7 +55,7 @@ export async function loadCloudConfig(options: LoadCloudConfig): Promise<CloudCo
   const sources: string[] = [];
   if (name !== null) {
     const entry = entries[name];
-    if (!isTreeMap(entry)) throw unknownCloud(name, names, clouds);
+    if (!isTreeMap(entry)) throw unknownCloud(name, names, clouds, env);
     const profile = await profileOf(options, entry);
     settings = flatten(merge(profile?.settings ?? {}, entry));
     for (const file of [clouds, secure]) if (file && name in section(file, 'clouds')) sources.push(file.path);
@@ -123,23 +123,36 @@ function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function noCloud(clouds: ConfigFile | undefined): StackferryError {
-  return new StackferryError(
-    'config.no_cloud',
-    clouds
-      ? `${clouds.path} names no cloud.`
-      : 'No cloud is configured: no clouds.yaml was found and OS_AUTH_URL is not set.',
-    {
-      exitCode: 2,
-      hint: 'Put a clouds.yaml into this folder, ~/.config/openstack or /etc/openstack (most dashboards offer it under "API access"), or source an openrc file.',
-    },
-  );
+/** What to say where a file that the environment names is not the one that was found. */
+function lostFile(clouds: ConfigFile | undefined, env: LoadCloudConfig['env']): string {
+  const named = nonEmpty(env['OS_CLIENT_CONFIG_FILE']);
+  return named === undefined || clouds?.path === named
+    ? ''
+    : ` OS_CLIENT_CONFIG_FILE names ${named}, which is not there.`;
 }
 
-function unknownCloud(name: string, names: string[], clouds: ConfigFile | undefined): StackferryError {
-  const where = clouds ? clouds.path : 'clouds.yaml (none was found)';
-  return new StackferryError('config.unknown_cloud', `There is no cloud ${name} in ${where}.`, {
+function noCloud(clouds: ConfigFile | undefined, env: LoadCloudConfig['env']): StackferryError {
+  const why = clouds
+    ? `${clouds.path} names no cloud.`
+    : 'No cloud is configured: no clouds.yaml was found and OS_AUTH_URL is not set.';
+  return new StackferryError('config.no_cloud', `${why}${lostFile(clouds, env)}`, {
     exitCode: 2,
-    hint: names.length > 0 ? `It has: ${names.join(', ')}.` : 'Check OS_CLIENT_CONFIG_FILE, or where clouds.yaml lies.',
+    hint: 'Put a clouds.yaml into this folder, ~/.config/openstack or /etc/openstack (most dashboards offer it under "API access"), or source an openrc file.',
+  });
+}
+
+function unknownCloud(
+  name: string,
+  names: string[],
+  clouds: ConfigFile | undefined,
+  env: LoadCloudConfig['env'],
+): StackferryError {
+  const where = clouds ? clouds.path : 'clouds.yaml: none was found';
+  return new StackferryError('config.unknown_cloud', `There is no cloud ${name} in ${where}.${lostFile(clouds, env)}`, {
+    exitCode: 2,
+    hint:
+      names.length > 0
+        ? `It has: ${names.join(', ')}.`
+        : 'It is looked for in this folder, ~/.config/openstack and /etc/openstack.',
   });
 }
