@@ -25,7 +25,6 @@ block_device_allocate_retries = 600
 block_device_allocate_retries_interval = 1
 vif_plugging_timeout = 120
 vif_plugging_is_fatal = true
-resume_guests_state_on_host_boot = true
 cpu_allocation_ratio = 16
 ram_allocation_ratio = 1.5
 disk_allocation_ratio = 10

@@ -24,6 +24,11 @@ E
 # Kernels of small machines have no NFS: for our own share, mount.nfs binds the folder instead. Cinder's and Nova's
 # drivers do not notice. A real mount.nfs is diverted and still used; one that binds local shares already is left alone.
 SHIM=/sbin/mount.nfs
+other_lab() { # the folder of another lab on this machine that is up: both would use the marks below
+  local other
+  other=$(sed -n 's/^# stackferry-lab-shim of //p' $SHIM 2>/dev/null) || true
+  [[ -n $other && $other != "$STATE" ]] && RUN=$other/run alive mariadb && echo "$other"
+}
 nfs_shim_on() {
   if [[ -e $SHIM ]] && ! grep -q stackferry-lab-shim $SHIM; then
     ! grep -qs 'mount --bind' $SHIM || return 0
@@ -31,7 +36,8 @@ nfs_shim_on() {
   fi
   cat >$SHIM.new <<E
 #!/bin/sh
-# stackferry-lab-shim: mount.nfs SHARE DIR [-o OPTIONS]
+# stackferry-lab-shim of $STATE
+# mount.nfs SHARE DIR [-o OPTIONS]
 [ \$# -ge 2 ] || { echo "usage: mount.nfs share dir" >&2; exit 1; }
 [ "\$1" != "$IP:$STATE/share" ] || exec mount --bind "$STATE/share" "\$2"
 [ ! -x $SHIM.distrib ] || exec $SHIM.distrib "\$@"

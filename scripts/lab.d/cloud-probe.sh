@@ -39,6 +39,7 @@ probe_host() {
   local other why='' free
   COMPUTE=1 TENANT_NET=vxlan FIREWALL=iptables
   rm -f "$STATE/not-proved"
+  ! other=$(other_lab) || die "another lab is up in $other: one at a time on a machine"
   try_bind 2>>"$LOG/probe.log" || die 'volumes need mount --bind, which is refused here (a container without rights?)'
   if other=$(other_libvirtd); then
     why="another libvirtd runs (pid $other); end it, then run up again"

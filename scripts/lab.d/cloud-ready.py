@@ -26,6 +26,14 @@ def missing(admin, compute, nova_conf):
     return lacking
 
 
+def serve_dhcp(admin):
+    """Networks made while no DHCP agent ran would get one only with their first port."""
+    agent = next(agent for agent in admin.network.agents() if agent.agent_type == 'DHCP agent')
+    for network in admin.network.networks():
+        if network.subnet_ids and not list(admin.network.network_hosting_dhcp_agents(network)):
+            admin.network.add_dhcp_agent_to_network(agent, network)
+
+
 def main():
     seconds, compute, nova_conf = int(sys.argv[1]), sys.argv[2] == '1', sys.argv[3]
     admin, end, said = openstack.connect(cloud='lab-admin'), time.monotonic() + seconds, None
@@ -35,6 +43,8 @@ def main():
         except Exception as error:  # an API that is not there yet, in many guises
             lacking = [f'{type(error).__name__}: {error}']
         if not lacking:
+            if compute:
+                serve_dhcp(admin)
             return 0
         if time.monotonic() > end:
             print('       gave up waiting for', ', '.join(lacking), file=sys.stderr)

@@ -21,7 +21,7 @@ smoke_status() { # smoke_status KIND ID WANTED SECONDS
   done
 }
 smoke_console() { # smoke_console SERVER: until it waits for a login
-  local log=$LOG/smoke-console.log end=$((SECONDS + 180))
+  local log=$LOG/smoke-console.log end=$((SECONDS + 240))
   until grep -q '^lab-guest login: ' "$log"; do
     ((SECONDS < end)) || die "the guest did not come to its login line, see $log"
     lab_os console log show "$1" 2>/dev/null | tr -d '\r' >"$log" || true
@@ -39,13 +39,13 @@ smoke() {
     --property hw_disk_bus=scsi --property hw_scsi_model=virtio-scsi -f value -c id)
   say 'smoke: volume of the image'
   volume=$(lab_os volume create "$name" --image "$image" --size 1 --type lab -f value -c id)
-  smoke_status volume "$volume" available 120
+  smoke_status volume "$volume" available 240
   cmp -n "$(stat -c %s "$raw")" "$raw" "$STATE/share/volume-$volume" || die "the volume's bytes are not the image's"
   say 'smoke: server of the volume'
   port=$(lab_os port create "$name" --network lab-net --mac-address $mac --fixed-ip ip-address="$address" \
     --security-group lab-open -f value -c id)
   server=$(lab_os server create "$name" --flavor lab.tiny --volume "$volume" --port "$port" -f value -c id)
-  smoke_status server "$server" ACTIVE 180
+  smoke_status server "$server" ACTIVE 360
   say 'smoke: server is ACTIVE, reading its console'
   smoke_console "$server"
   grep -q "mac=$mac ip=$address/" "$LOG/smoke-console.log" || die 'the guest did not get its fixed address'

@@ -22,7 +22,7 @@ usage: scripts/lab cloud up|down|status|purge|smoke
   status  each service, its pid and memory; exit 3 if one is down or does not answer
   env     OS_* for eval; forgets every other OS_* variable
   smoke   image, volume, server, its console, and all deleted again
-  down    end everything, keep the state; purge deletes it
+  down    end everything, servers too (they are SHUTOFF afterwards), keep the state; purge deletes it
 
 Examples:
   scripts/lab cloud up && scripts/lab cloud smoke

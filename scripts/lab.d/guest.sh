@@ -3,6 +3,7 @@
 # usage: scripts/lab guest        build it unless it is there; prints the path of the raw image (64 MiB)
 # The same folder holds it as lab-guest.qcow2. No cloud is needed, and root only where packages are missing.
 # On its serial console: LAB-GUEST-BOOTED, -DISK and -NIC lines, -METADATA, -READY, then `lab-guest login: `.
+# It knows virtio, PVSCSI, VMXNET3 and IDE; Debian's cloud kernel has no driver for SATA, LSI Logic or e1000.
 set -Eeuo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -13,8 +14,7 @@ lab_state cloud
 
 packages=(busybox-static cpio dosfstools mtools syslinux syslinux-common syslinux-efi fdisk qemu-utils)
 modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk scsi_common scsi_mod
-  sd_mod cdrom sr_mod virtio_scsi libata ata_piix ata_generic libahci ahci vmw_pvscsi
-  failover net_failover virtio_net vmxnet3 e1000 e1000e isofs)
+  sd_mod cdrom sr_mod virtio_scsi libata ata_piix ata_generic vmw_pvscsi failover net_failover virtio_net vmxnet3 isofs)
 guest=$STATE/guest size=$((64 * 1024 * 1024)) start=$((1024 * 1024))
 
 fetch_kernel() { # into $work/deb
@@ -63,7 +63,7 @@ C
 }
 
 if [[ $# != 0 ]]; then
-  sed -n '3,5s/^# //p' "${BASH_SOURCE[0]}" >&2
+  sed -n '3,6s/^# //p' "${BASH_SOURCE[0]}" >&2
   [[ $1 == -h || $1 == --help ]] || exit 2
   exit 0
 fi

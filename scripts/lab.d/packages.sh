@@ -30,6 +30,8 @@ install_packages() { # install_packages NAME…
   [[ $(id -u) == 0 ]] || die "missing packages, and installing needs root: ${missing[*]}"
   say "installing ${#missing[@]} Debian packages and what they need: ${missing[*]}"
   policy_on
+  # what a killed run left half installed
+  [[ -z $(dpkg --audit) ]] || dpkg --force-confdef --force-confold --configure -a >>"$LOG/apt.log" 2>&1 </dev/null
   apt update || say "apt-get update failed, going on with the lists that are there (see $LOG/apt.log)"
   if ! apt install -y --no-install-recommends "${missing[@]}"; then
     policy_off
