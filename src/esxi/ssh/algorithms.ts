@@ -56,7 +56,7 @@ const LEGACY = {
 };
 
 /** The type of key (`ssh-rsa`) that a signature algorithm (`rsa-sha2-512`, RFC 8332) belongs to. */
-export function keyTypeOf(algorithm: ServerHostKeyAlgorithm): string {
+function keyTypeOf(algorithm: ServerHostKeyAlgorithm): string {
   return algorithm === 'rsa-sha2-512' || algorithm === 'rsa-sha2-256' ? 'ssh-rsa' : algorithm;
 }
 

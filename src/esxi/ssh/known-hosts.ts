@@ -107,7 +107,7 @@ export function knownHostLine(host: string, port: number, key: Buffer): string {
 }
 
 /** Whether an entry's patterns fit `token` (see {@link hostToken}). A negated pattern that fits rules the line out. */
-export function matchesHost(entry: KnownHost, token: string): boolean {
+function matchesHost(entry: KnownHost, token: string): boolean {
   let fits = false;
   for (const pattern of entry.patterns) {
     if (pattern.startsWith('|')) {

@@ -153,7 +153,7 @@ export async function startSshd(lines: string[] = [], hostKeys = ['ed25519', 'ec
 }
 
 /** Direct children of a process, by Linux' own list. */
-export function childrenOf(pid: number): number[] {
+function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
   } catch {
