@@ -1,11 +1,23 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+
+import ssh2, { type Connection } from 'ssh2';
+
+import { ALGORITHMS } from './ssh/algorithms.js';
+import { serveExec, type LoggedCommand } from './ssh/channel.js';
+import { findEntrance } from './ssh/enter.js';
+import { FaultDesk, type HostFaults } from './ssh/faults.js';
+import { hostKey, newHostKey } from './ssh/keys.js';
+import { LoginDesk } from './ssh/login.js';
 import type { BuiltTree } from './tree/build.js';
 
 export interface HostOptions {
+  /** A built tree, or its directory. */
   tree: BuiltTree | string;
   /** Default 0: any free one. */
   port?: number;
   /** Default `root`. */
   user?: string;
+  /** Default `lab-password`. */
   password?: string;
   /** Public keys (OpenSSH lines) that may log in. Ed25519 ones are refused as ESXi's FIPS mode does. */
   authorizedKeys?: string[];
@@ -21,37 +33,10 @@ export interface HostOptions {
   maxSessions?: number;
   /** `esxi8` (default) or `old`: SHA-1 and CBC only, as ESXi 5. */
   algorithms?: 'esxi8' | 'old';
+  /** Shown before the login. */
   banner?: string;
   /** Private host key (PEM or OpenSSH); default a new one. Give it to come back with the same fingerprint. */
   hostKey?: string;
-}
-
-/** Faults, settable at any time; `clear()` ends them all. Counts start when the fault is set. */
-export interface HostFaults {
-  /** Destroys the connection once so many more bytes of stdout were sent on it; so many times. */
-  dropAfterBytes(bytes: number, times?: number): void;
-  /** Destroys the connection instead of starting the nth exec from now (1 is the next) whose text fits. */
-  dropAtExec(n: number, match?: RegExp): void;
-  /** Destroys the next n connections in the middle of the key exchange. */
-  dropInKex(times?: number): void;
-  /** Closes the listening port: new connections are refused, present ones live on. */
-  refuseConnections(refuse: boolean): Promise<void>;
-  /** Destroys all present connections now. */
-  dropAll(): void;
-  /** Stops sending stdout after so many more bytes, on every channel, until clear(). The connection stays up. */
-  stallAfterBytes(bytes: number): void;
-  /** Limits stdout of each channel; null ends it. */
-  bytesPerSecond(rate: number | null): void;
-  /** Waits so long before each exec. */
-  delayExec(ms: number): void;
-  clear(): void;
-}
-
-export interface LoggedCommand {
-  connection: number;
-  command: string;
-  exitCode: number | null;
-  stdoutBytes: number;
 }
 
 export interface EmbeddedHost {
@@ -64,9 +49,9 @@ export interface EmbeddedHost {
   /** The private host key, to start again with the same fingerprint. */
   readonly hostKey: string;
   readonly faults: HostFaults;
-  /** Every exec request so far, in order. */
+  /** Every exec request so far, in order; those that a fault cut included. */
   readonly commands: LoggedCommand[];
-  /** Connections accepted so far, and login attempts refused. */
+  /** Connections accepted so far (cut ones included), and login attempts refused. */
   readonly connectionCount: number;
   readonly refusedLogins: number;
   /** Connections open now, and the most sessions that one of them ever had open at once. */
@@ -74,10 +59,161 @@ export interface EmbeddedHost {
   readonly peakSessions: number;
   /** Forgets the log and the counts. */
   resetLog(): void;
+  /** Ends all connections and the commands that they started. */
   close(): Promise<void>;
 }
 
 /** Starts the ssh2 server on 127.0.0.1 in front of a tree. */
-export function startHost(_options: HostOptions): Promise<EmbeddedHost> {
-  return Promise.reject(new Error('the embedded host is being built'));
+export async function startHost(options: HostOptions): Promise<EmbeddedHost> {
+  const host = new Host(options);
+  await host.listen(options.port ?? 0);
+  return host;
+}
+
+class Host implements EmbeddedHost {
+  readonly host = '127.0.0.1';
+  readonly user: string;
+  readonly password: string;
+  readonly fingerprint: string;
+  readonly hostKey: string;
+  readonly faults: FaultDesk;
+  readonly commands: LoggedCommand[] = [];
+  connectionCount = 0;
+  peakSessions = 0;
+  port = 0;
+  readonly #options: HostOptions;
+  readonly #tree: string;
+  readonly #login: LoginDesk;
+  readonly #entrance: ReturnType<typeof findEntrance>;
+  readonly #ssh: ssh2.Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #jobs = new Set<Promise<void>>();
+  #listener = createServer();
+  #number = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.#tree = typeof options.tree === 'string' ? options.tree : options.tree.dir;
+    this.user = options.user ?? 'root';
+    this.password = options.password ?? 'lab-password';
+    const old = options.algorithms === 'old';
+    const key = options.hostKey === undefined ? newHostKey(old ? 'rsa' : 'ecdsa') : hostKey(options.hostKey);
+    this.fingerprint = key.fingerprint;
+    this.hostKey = key.privateKey;
+    this.#entrance = findEntrance(this.#tree);
+    this.#login = new LoginDesk({
+      user: this.user,
+      password: this.password,
+      authorizedKeys: options.authorizedKeys ?? [],
+      extraRounds: options.extraRounds ?? [],
+      zeroPromptRound: options.zeroPromptRound ?? false,
+      lockAfter: options.lockAfter ?? 5,
+      lockSeconds: options.lockSeconds ?? 900,
+    });
+    this.faults = new FaultDesk({
+      dropAll: () => this.#sockets.forEach((socket) => socket.destroy()),
+      refuseConnections: (refuse) => (refuse ? this.#stopListening() : this.listen(this.port)),
+    });
+    this.#ssh = new ssh2.Server({
+      hostKeys: [key.privateKey],
+      algorithms: ALGORITHMS[options.algorithms ?? 'esxi8'],
+      ident: old ? 'OpenSSH_5.6' : 'OpenSSH_9.8',
+      ...(options.banner === undefined ? {} : { banner: options.banner }),
+    });
+    this.#ssh.on('connection', (connection) => this.#serve(connection));
+  }
+
+  get refusedLogins(): number {
+    return this.#login.refused;
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
+  resetLog(): void {
+    this.commands.length = 0;
+    this.connectionCount = 0;
+    this.peakSessions = 0;
+    this.#login.refused = 0;
+  }
+
+  async listen(port: number): Promise<void> {
+    if (this.#listener.listening) return;
+    this.#listener = createServer((socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen(port, this.host, resolve);
+    });
+    this.port = (this.#listener.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#sockets.forEach((socket) => socket.destroy());
+    await this.#stopListening();
+    await Promise.all(this.#jobs);
+  }
+
+  async #stopListening(): Promise<void> {
+    // Not close()'s callback: it comes only when the last connection has gone.
+    if (this.#listener.listening) this.#listener.close();
+    await Promise.resolve();
+  }
+
+  #accept(socket: Socket): void {
+    this.connectionCount += 1;
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined);
+    if (this.faults.takeKexDrop()) {
+      socket.write('SSH-2.0-OpenSSH_9.8\r\n');
+      socket.once('data', () => socket.destroy());
+      return;
+    }
+    this.#current = socket;
+    this.#ssh.injectSocket(socket);
+  }
+
+  // injectSocket() announces the connection before it returns, but without the socket.
+  #current: Socket | undefined;
+
+  #serve(connection: Connection): void {
+    const socket = this.#current;
+    this.#current = undefined;
+    if (socket === undefined) return;
+    const number = (this.#number += 1);
+    let open = 0;
+    connection.on('error', () => undefined);
+    connection.on('authentication', (context) => this.#login.handle(context));
+    connection.on('session', (accept, reject) => {
+      if (open >= (this.#options.maxSessions ?? 10)) {
+        reject();
+        return;
+      }
+      open += 1;
+      this.peakSessions = Math.max(this.peakSessions, open);
+      const session = accept();
+      session.on('close', () => (open -= 1));
+      let pass: (signal: NodeJS.Signals) => void = () => undefined;
+      session.on('signal', (_accept, _reject, info) => pass(`SIG${info.name.replace(/^SIG/, '')}` as NodeJS.Signals));
+      session.on('exec', (acceptExec, _reject, { command }) => {
+        const entry: LoggedCommand = { connection: number, command, exitCode: null, stdoutBytes: 0 };
+        this.commands.push(entry);
+        if (this.faults.takeExecDrop(command)) {
+          socket.destroy();
+          return;
+        }
+        const job = serveExec({
+          tree: this.#tree,
+          entrance: this.#entrance,
+          channel: acceptExec(),
+          entry,
+          faults: this.faults,
+          drop: () => socket.destroySoon(),
+          onSignal: (send) => (pass = send),
+        }).finally(() => this.#jobs.delete(job));
+        this.#jobs.add(job);
+      });
+    });
+  }
 }

@@ -141,6 +141,8 @@ export interface HostSpec {
   license?: string;
   /** Seconds of UserVars.ESXiShellTimeOut; default 0, never. */
   shellTimeoutSeconds?: number;
+  /** Seconds of UserVars.ESXiShellInteractiveTimeOut; default 0. */
+  shellInteractiveTimeoutSeconds?: number;
   datastores?: DatastoreSpec[];
   vswitches?: VswitchSpec[];
   vms: VmSpec[];
