@@ -1,0 +1,15 @@
+import { finding, type FindingRule } from './finding.js';
+
+export const template: FindingRule = {
+  codes: ['vm.template'],
+  find: ({ facts }) =>
+    facts.template
+      ? [
+          finding('vm.template', 'warning', 'vm', {
+            message: 'This is a template; migrate makes a server of it.',
+            remedy:
+              'Where an image is wanted instead, stop after the image: stackferry export, then stackferry convert, then stackferry upload.',
+          }),
+        ]
+      : [],
+};
