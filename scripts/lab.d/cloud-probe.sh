@@ -61,12 +61,17 @@ probe_host() {
   ((free > 6000)) || alive nova-api || say "only $free MiB of memory are free; the cloud alone takes 4 GiB"
 }
 
-ports_free() {
-  local name
+ports_free() { # having ended what a killed service of ours left on its port
+  local name tries
   local -A ports=([mariadb]=$P_DB [epmd]=$P_EPMD [rabbitmq]=$P_MQ)
   for name in "${!API_PORTS[@]}"; do ports[$name]=${API_PORTS[$name]}; done
   for name in "${!ports[@]}"; do
-    alive "$name" || port_free "${ports[$name]}" ||
-      die "port ${ports[$name]} ($name) is taken by something else; set STACKFERRY_LAB_PORT_OFFSET"
+    ! alive "$name" || continue
+    end_group "$name"
+    for ((tries = 20; tries > 0; tries--)); do
+      if port_free "${ports[$name]}"; then continue 2; fi
+      sleep 0.25
+    done
+    die "port ${ports[$name]} ($name) is taken by something else; set STACKFERRY_LAB_PORT_OFFSET"
   done
 }

@@ -42,16 +42,26 @@ lock_state() {
   flock -w 900 9 || die "gave up on $STATE/.lock"
 }
 
-# ---- processes: a pid file holds "pid starttime", so that a recycled pid is never taken for ours
-starttime() { # a zombie counts as gone: PID 1 of a container may not reap
+# ---- processes: a pid file holds "pid start", so that a recycled pid is never taken for ours
+BOOT=$(head -c 8 /proc/sys/kernel/random/boot_id)
+starttime() { # starttime PID [dead]: a zombie counts as gone (PID 1 of a container may not reap), unless asked for
   local stat fields
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   read -r -a fields <<<"${stat##*) }"
-  [[ ${fields[0]} != Z ]] && echo "${fields[19]}"
+  [[ ${fields[0]} != Z || ${2:-} == dead ]] && echo "${fields[19]}-$BOOT"
 }
 alive() { # alive NAME
   local pid start
   [[ -r $RUN/$1.pid ]] && read -r pid start <"$RUN/$1.pid" && [[ $(starttime "$pid") == "$start" ]]
+}
+end_group() { # end_group NAME: it, and what it leaves when it has ended by itself
+  local pid start now
+  if [[ -r $RUN/$1.pid ]]; then
+    read -r pid start <"$RUN/$1.pid"
+    now=$(starttime "$pid" dead) || now=$start # gone: while its group has members, the number is not given out again
+    [[ $now != "$start" || ${start#*-} != "$BOOT" ]] || kill -KILL -- "-$pid" 2>/dev/null || true
+    rm -f "$RUN/$1.pid"
+  fi
 }
 log_of() { # the log that tells why NAME ended
   if [[ -s $LOG/$1.log ]]; then echo "$LOG/$1.log and $1.out"; else echo "$LOG/$1.out"; fi
@@ -60,6 +70,7 @@ bg() { # bg NAME CMD…: start it unless it runs, in a session of its own, so th
   local name=$1 pid
   shift
   alive "$name" && return 0
+  end_group "$name"
   setsid nohup "$@" >>"$LOG/$name.out" 2>&1 </dev/null 9>&- &
   pid=$!
   echo "$pid $(starttime "$pid")" >"$RUN/$name.pid"
@@ -73,9 +84,8 @@ stop() { # stop NAME [SECONDS]: ask, wait, then end its group
       alive "$name" || break
       sleep 0.1
     done
-    kill -KILL -- "-$pid" 2>/dev/null || true
   fi
-  rm -f "$RUN/$name.pid"
+  end_group "$name"
 }
 wait_for() { # wait_for SECONDS WHAT CMD…
   local end=$((SECONDS + $1)) what=$2
