@@ -69,7 +69,7 @@ export interface Service {
 /** An answer that is not a success. The service gives it its own shape. */
 export class Refusal extends Error {
   readonly status: number;
-  /** Neutron's error type, or the exception that Cinder names in front of a quota message. */
+  /** Neutron's error type; the exception that Cinder names in front of a message; `detail` for WebOb's longer form. */
   readonly type: string;
   readonly headers: Record<string, string>;
 
@@ -132,7 +132,7 @@ const REASONS: Record<number, string> = {
   410: 'Gone',
   413: 'Request Entity Too Large',
   415: 'Unsupported Media Type',
-  416: 'Requested Range Not Satisfiable',
+  416: 'Request Range Not Satisfiable',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   501: 'Not Implemented',

@@ -9,9 +9,16 @@ export interface Page<T> {
 
 /**
  * @param most entries in a page where the client names no limit, or a greater one
- * @throws Refusal 400 for a limit or marker that cannot be
+ * @param unknownMarker what to refuse a marker with that is not there
+ * @throws Refusal 400 for a limit that cannot be
  */
-export function page<T>(call: Call, all: readonly T[], most: number, idOf: (item: T) => string): Page<T> {
+export function page<T>(
+  call: Call,
+  all: readonly T[],
+  most: number,
+  idOf: (item: T) => string,
+  unknownMarker = (marker: string) => new Refusal(400, `marker [${marker}] not found`),
+): Page<T> {
   const { query } = call;
   let limit = most;
   const asked = query.get('limit');
@@ -24,11 +31,12 @@ export function page<T>(call: Call, all: readonly T[], most: number, idOf: (item
   const marker = query.get('marker');
   if (marker !== null) {
     start = all.findIndex((item) => idOf(item) === marker) + 1;
-    if (start === 0) throw new Refusal(400, `marker [${marker}] not found`);
+    if (start === 0) throw unknownMarker(marker);
   }
   const items = all.slice(start, start + limit);
   const last = items.at(-1);
-  if (last === undefined || start + items.length >= all.length) return { items, next: null };
+  // A full page has a link to the next one, even where that is empty: the services count no further (seen on the real lab).
+  if (last === undefined || items.length < limit) return { items, next: null };
   const next = new URLSearchParams(query);
   next.set('limit', String(limit));
   next.set('marker', idOf(last));

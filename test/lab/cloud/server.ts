@@ -10,6 +10,9 @@ import { scopeOf } from './identity/tokens.js';
 import type { FaultAction, LoggedRequest } from './types.js';
 import { newId, withoutSecrets } from './values.js';
 
+/** Marks the refusal of a path that no route knows. */
+const NO_ROUTE = 'no route';
+
 const MAX_JSON_BYTES = 4 * 1024 ** 2;
 
 /** The connection is gone, or is to go: no answer is owed. */
@@ -158,8 +161,7 @@ async function handle(service: Service, call: Call, entry: LoggedRequest): Promi
     return await route.handle(call);
   } catch (error) {
     if (error instanceof Refusal) {
-      const reply =
-        error.status === 401 && service.name !== 'identity' ? middleware401(error) : service.refuse(error, call);
+      const reply = refusalOf(service, error, call);
       return { ...reply, headers: { ...reply.headers, ...error.headers } };
     }
     if (error instanceof Cut || error instanceof EarlyAnswer) throw error;
@@ -182,7 +184,19 @@ function findRoute(service: Service, call: Call): Route {
   }
   throw pathKnown
     ? new Refusal(405, 'The method is not allowed for the requested URL.')
-    : new Refusal(404, 'The resource could not be found.');
+    : new Refusal(404, 'The resource could not be found.', { type: NO_ROUTE });
+}
+
+/** The answer to a refused request: by the service, or by what stands in front of it. */
+function refusalOf(service: Service, refusal: Refusal, call: Call): Reply {
+  if (refusal.status === 401 && service.name !== 'identity') return middleware401(refusal);
+  // Paths that no route knows are answered by Routes or Flask, in HTML (seen on the real lab).
+  if (refusal.type === NO_ROUTE && ['identity', 'compute', 'block-storage'].includes(service.name)) {
+    const status = `${refusal.status} ${reason(refusal.status)}`;
+    const html = `<html>\n <head>\n  <title>${status}</title>\n </head>\n <body>\n  <h1>${status}</h1>\n  ${refusal.message}<br /><br />\n\n\n\n </body>\n</html>`;
+    return { status: refusal.status, body: html, headers: { 'content-type': 'text/html; charset=UTF-8' } };
+  }
+  return service.refuse(refusal, call);
 }
 
 /** keystonemiddleware's own answer, the same for all services behind it (auth_token/__init__.py). */
@@ -281,7 +295,10 @@ function fromFault(status: number, body?: string | object, headers: Record<strin
 function withHeaders(reply: Reply, service: Service, call: Call): Reply {
   const headers: Record<string, string> = { 'x-openstack-request-id': call.requestId };
   const spec = service.microversions;
-  if (spec) {
+  if (service.name === 'identity') headers['vary'] = 'X-Auth-Token';
+  // Only what reached the service's own code carries its version.
+  if (spec?.key === 'compute') headers['x-compute-request-id'] = call.requestId;
+  if (spec && call.scope !== null) {
     headers['x-compute-request-id'] = call.requestId;
     headers['openstack-api-version'] = `${spec.key} ${spec.major}.${call.minor}`;
     headers['vary'] = 'OpenStack-API-Version';

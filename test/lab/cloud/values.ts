@@ -29,6 +29,24 @@ export function isStringMap(value: unknown): value is Record<string, string> {
   return isObject(value) && Object.values(value).every((entry) => typeof entry === 'string');
 }
 
+/** A value as Python prints it, which is how the services quote it in their messages. */
+export function repr(value: unknown): string {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string')
+    return value.includes("'") && !value.includes('"') ? `"${value}"` : `'${value.replaceAll("'", "\\'")}'`;
+  if (Array.isArray(value)) return `[${value.map(repr).join(', ')}]`;
+  if (isObject(value)) {
+    return `{${Object.entries(value)
+      .map(([key, entry]) => `${repr(key)}: ${repr(entry)}`)
+      .join(', ')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** The same, but a string without its quotes: what `%s` gives. */
+export const shown = (value: unknown): string => (typeof value === 'string' ? value : repr(value));
+
 /** A boolean as the services read it from JSON and from queries (oslo's bool_from_string). */
 export function asBoolean(value: unknown): boolean {
   return value === true || value === 1 || ['true', '1', 'yes', 'on', 't', 'y'].includes(String(value).toLowerCase());

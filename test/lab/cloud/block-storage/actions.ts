@@ -13,7 +13,10 @@ const ACTIONS: Record<string, Action> = {
   'os-set_bootable': (call, argument) => {
     const value = argument['bootable'];
     if (value === undefined)
-      throw new Refusal(400, `Invalid input for field/attribute os-set_bootable. 'bootable' is a required property`);
+      throw new Refusal(
+        400,
+        "Invalid input for field/attribute os-set_bootable. Value: {}. 'bootable' is a required property",
+      );
     volumeOf(call).bootable = asBoolean(value);
     return { status: 200 };
   },
@@ -79,7 +82,11 @@ export const actionRoutes: Route[] = [
     handle: (call) => {
       const name = isObject(call.body) ? (Object.keys(call.body)[0] ?? '') : '';
       const action = ACTIONS[name];
-      if (!action) throw new Refusal(400, `There is no such action: ${name}`);
+      if (!action)
+        throw new Refusal(
+          400,
+          `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
+        );
       return action(call, objectIn(call.body, name) ?? {});
     },
   },

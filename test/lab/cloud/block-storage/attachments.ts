@@ -2,7 +2,7 @@
 import type { Core } from '../core.js';
 import { Refusal, param, projectOf, type Call, type Route } from '../http.js';
 import type { Attachment, Volume } from '../state.js';
-import { asBoolean, cinderTime, isObject, isUuid, newId, objectIn, textIn, type Json } from '../values.js';
+import { asBoolean, cinderTime, isObject, isUuid, newId, objectIn, repr, shown, textIn, type Json } from '../values.js';
 import { volumeOf } from './volumes.js';
 
 /**
@@ -131,6 +131,11 @@ function create(call: Call): Attachment {
   const volumeId = body && textIn(body, 'volume_uuid');
   if (!body || !isUuid(volumeId)) {
     throw new Refusal(400, `Invalid input for field/attribute attachment. 'volume_uuid' is a required property`);
+  }
+  const instance = body['instance_uuid'];
+  if (instance !== undefined && typeof instance !== 'string') {
+    const message = `Value: ${shown(instance)}. ${repr(instance)} is not of type 'string'`;
+    throw new Refusal(400, `Invalid input for field/attribute instance_uuid. ${message}`);
   }
   const volume = volumeOf(call, volumeId);
   const attachment = reserve(call.core, volume, textIn(body, 'instance_uuid') ?? null);

@@ -15,7 +15,14 @@ export function volumeTypeOf(state: CloudState, ref: string | undefined): Volume
 }
 
 function view(type: VolumeType): object {
-  return { id: type.id, name: type.name, is_public: true, description: type.description, extra_specs: {} };
+  return {
+    id: type.id,
+    name: type.name,
+    is_public: true,
+    description: type.description,
+    extra_specs: {},
+    'os-volume-type-access:is_public': true,
+  };
 }
 
 function messages(call: Call): object[] {

@@ -2,7 +2,18 @@
 import { Refusal, param, projectOf, userOf, type Call, type Route } from '../http.js';
 import { page } from '../pages.js';
 import type { Image, Volume } from '../state.js';
-import { asBoolean, cinderTime, isStringMap, isUuid, newId, objectIn, textIn, type Json } from '../values.js';
+import {
+  asBoolean,
+  cinderTime,
+  isObject,
+  isStringMap,
+  newId,
+  objectIn,
+  repr,
+  shown,
+  textIn,
+  type Json,
+} from '../values.js';
 import { deleteVolume, makeVolume } from './make.js';
 import { checkVolumeQuota } from './quotas.js';
 import { volumeTypeOf } from './types.js';
@@ -76,7 +87,7 @@ export function view(call: Call, volume: Volume): Json {
     })),
     ...(call.scope?.admin === true ? { migration_status: null } : {}),
     ...(call.minor >= 13 ? { group_id: null } : {}),
-    ...(call.minor >= 48 ? { shared_targets: false, service_uuid: null } : {}),
+    ...(call.minor >= 48 ? { shared_targets: false, service_uuid: 'c4d0e6a2-6d0a-4f0e-9a0c-1a2b3c4d5e6f' } : {}),
     ...(call.minor >= 63 ? { volume_type_id: volume.volume_type_id } : {}),
     ...(call.minor >= 65 ? { consumes_quota: true } : {}),
     'os-vol-tenant-attr:tenant_id': volume.project_id,
@@ -88,12 +99,9 @@ export function view(call: Call, volume: Volume): Json {
 function imageFor(call: Call, ref: string, size: number): Image {
   const project = projectOf(call);
   const image = call.core.state.images.find(
-    (one) => one.id === ref && (one.owner === project.id || ['public', 'community', 'shared'].includes(one.visibility)),
+    (one) => one.id === ref && (one.owner === project.id || ['public', 'community'].includes(one.visibility)),
   );
-  if (!isUuid(ref)) throw new Refusal(400, 'Invalid image identifier or unable to access requested image.');
-  if (!image || (image.owner !== project.id && image.visibility === 'shared')) {
-    throw new Refusal(404, `Image ${ref} could not be found.`);
-  }
+  if (!image) throw new Refusal(400, 'Invalid image identifier or unable to access requested image.');
   const invalid = (reason: string) => new Refusal(400, `Invalid input received: ${reason}`);
   if (image.status !== 'active') throw invalid(`Image ${ref} is not active.`);
   const gib = Math.ceil((image.size ?? 0) / GB);
@@ -125,27 +133,47 @@ function imageMetadata(image: Image): Record<string, string> {
   };
 }
 
+/** The first value of a map that is no string, as jsonschema names it. */
+function notStrings(name: string, value: unknown): Refusal {
+  const [key, entry] = Object.entries(isObject(value) ? value : {}).find(([, one]) => typeof one !== 'string') ?? [
+    name,
+    value,
+  ];
+  const message = `Invalid input for field/attribute ${key}. Value: ${shown(entry)}. ${repr(entry)} is not of type `;
+  return new Refusal(400, `${message}${isObject(value) ? "'string'" : "'object'"}`);
+}
+
+/** GiB. A number, or a string of digits (parameter_types.volume_size). */
+function sizeOf(body: Json): number {
+  const size = body['size'];
+  if (size === undefined || size === null) {
+    throw new Refusal(
+      400,
+      'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+    );
+  }
+  const problem = (why: string) =>
+    new Refusal(400, `Invalid input for field/attribute size. Value: ${shown(size)}. ${why}`);
+  if (typeof size === 'string' && !/^[0-9]+$/.test(size)) throw problem(`${repr(size)} does not match '^[0-9]+$'`);
+  if (typeof size !== 'string' && (typeof size !== 'number' || !Number.isInteger(size))) {
+    throw problem(`${repr(size)} is not of type 'integer', 'string'`);
+  }
+  if (Number(size) < 1) throw problem(`${size} is less than the minimum of 1`);
+  return Number(size);
+}
+
 function create(call: Call): Volume {
   const { core } = call;
   const body = objectIn(call.body, 'volume');
-  if (!body) throw new Refusal(400, `Invalid input for field/attribute volume. 'volume' is a required property`);
+  if (!body) throw new Refusal(400, "'volume' is a required property");
   if (call.minor >= 53) {
     const extra = Object.keys(body).filter((key) => !CREATE_KEYS.has(key));
     if (extra.length > 0) throw additional('volume', body, extra);
   }
   const metadata = body['metadata'] ?? {};
-  if (!isStringMap(metadata)) {
-    throw new Refusal(
-      400,
-      `Invalid input for field/attribute metadata. Value: ${JSON.stringify(metadata)}. metadata must be strings.`,
-    );
-  }
+  if (!isStringMap(metadata)) throw notStrings('metadata', metadata);
   checkMetadata(metadata);
-  const size = typeof body['size'] === 'string' && /^\d+$/.test(body['size']) ? Number(body['size']) : body['size'];
-  if (typeof size !== 'number' || !Number.isInteger(size) || size <= 0) {
-    const shown = size === undefined || size === null ? 'None' : JSON.stringify(size);
-    throw new Refusal(400, `Invalid input received: Volume size '${shown}' must be an integer and greater than 0`);
-  }
+  const size = sizeOf(body);
   for (const key of ['snapshot_id', 'source_volid', 'backup_id']) {
     const id = textIn(body, key);
     if (id !== undefined) throw new Refusal(404, `${key} ${id} could not be found.`);
@@ -185,7 +213,7 @@ export function additional(field: string, value: Json, keys: string[]): Refusal 
   const list = keys.map((key) => `'${key}'`).join(', ');
   return new Refusal(
     400,
-    `Invalid input for field/attribute ${field}. Value: ${JSON.stringify(value)}. Additional properties are not allowed ` +
+    `Invalid input for field/attribute ${field}. Value: ${shown(value)}. Additional properties are not allowed ` +
       `(${list} ${keys.length === 1 ? 'was' : 'were'} unexpected)`,
   );
 }
@@ -251,7 +279,13 @@ function list(call: Call, detail: boolean): object {
   }
   // Newest first; volumes made within one tick keep the order in which they were made.
   volumes = [...volumes].reverse().sort((a, b) => b.created_at.localeCompare(a.created_at));
-  const found = page(call, volumes, core.settings.pageSize, (one) => one.id);
+  const found = page(
+    call,
+    volumes,
+    core.settings.pageSize,
+    (one) => one.id,
+    (marker) => new Refusal(404, `Volume ${marker} could not be found.`),
+  );
   return {
     volumes: found.items.map((one) => {
       const full = view(call, one);
@@ -267,7 +301,7 @@ function list(call: Call, detail: boolean): object {
 function update(call: Call): Volume {
   const volume = volumeOf(call);
   const body = objectIn(call.body, 'volume');
-  if (!body) throw new Refusal(400, `Invalid input for field/attribute volume. 'volume' is a required property`);
+  if (!body) throw new Refusal(400, "'volume' is a required property");
   const extra = Object.keys(body).filter(
     (key) => !['name', 'description', 'display_name', 'display_description', 'metadata'].includes(key),
   );
@@ -295,7 +329,15 @@ function setMetadata(call: Call, replace: boolean): object {
 const BASE = '/v3/:project/volumes';
 
 export const volumeRoutes: Route[] = [
-  { method: 'POST', pattern: BASE, handle: (call) => ({ status: 202, body: { volume: view(call, create(call)) } }) },
+  {
+    method: 'POST',
+    pattern: BASE,
+    handle: (call) => {
+      const shownVolume = view(call, create(call));
+      delete shownVolume['os-vol-tenant-attr:tenant_id'];
+      return { status: 202, body: { volume: shownVolume } };
+    },
+  },
   { method: 'GET', pattern: BASE, handle: (call) => ({ status: 200, body: list(call, false) }) },
   { method: 'GET', pattern: `${BASE}/detail`, handle: (call) => ({ status: 200, body: list(call, true) }) },
   {

@@ -9,6 +9,8 @@ import {
   listIn,
   newId,
   objectIn,
+  repr,
+  shown,
   textIn,
   zuluTime,
   type Json,
@@ -73,7 +75,7 @@ const BDM_KEYS = [
 const bad = (message: string): Refusal => new Refusal(400, message);
 
 function field(name: string, value: unknown, why: string): Refusal {
-  return bad(`Invalid input for field/attribute ${name}. Value: ${JSON.stringify(value)}. ${why}`);
+  return bad(`Invalid input for field/attribute ${name}. Value: ${shown(value)}. ${why}`);
 }
 
 interface Disk {
@@ -102,7 +104,7 @@ function checkBody(call: Call): Json {
   }
   const name = body['name'];
   if (typeof name !== 'string' || name.trim() === '' || name.length > 255 || name !== name.trim()) {
-    throw field('name', name, `${JSON.stringify(name)} does not match the pattern of a name`);
+    throw field('name', name, `${repr(name)} does not match the pattern of a name`);
   }
   if (call.minor >= 37 && body['networks'] === undefined)
     throw field('server', body, "'networks' is a required property");
@@ -355,6 +357,6 @@ function undoReserve(call: Call, attachmentId: string): void {
 
 /** Only for lists of ids given by a caller: a UUID or a refusal as the schema words it. */
 export function requireUuid(value: unknown, name: string): string {
-  if (!isUuid(value)) throw field(name, value, `${JSON.stringify(value)} is not a 'uuid'`);
+  if (!isUuid(value)) throw field(name, value, `${repr(value)} is not a 'uuid'`);
   return value;
 }

@@ -105,6 +105,12 @@ function quotaSet(call: Call, detail: boolean): object {
     cores: [project.quotas.cores, used.cores],
     ram: [project.quotas.ram, used.ram],
     key_pairs: [100, 0],
+    ...(call.minor < 36
+      ? { fixed_ips: [-1, 0], floating_ips: [-1, 0], security_groups: [-1, 0], security_group_rules: [-1, 0] }
+      : {}),
+    ...(call.minor < 57
+      ? { injected_files: [5, 0], injected_file_content_bytes: [10_240, 0], injected_file_path_bytes: [255, 0] }
+      : {}),
     metadata_items: [128, 0],
     server_groups: [10, 0],
     server_group_members: [10, 0],
@@ -207,6 +213,13 @@ export const catalogRoutes: Route[] = [
         })),
       },
     }),
+  },
+  {
+    method: 'GET',
+    pattern: '/v2.1/os-availability-zone/detail',
+    handle: () => {
+      throw new Refusal(403, "Policy doesn't allow os_compute_api:os-availability-zone:detail to be performed.");
+    },
   },
   {
     method: 'GET',

@@ -53,9 +53,7 @@ export const identity: Service = {
   refuse: (refusal, call) => ({
     status: refusal.status,
     body: { error: { code: refusal.status, message: refusal.message, title: reason(refusal.status) } },
-    ...(refusal.status === 401
-      ? { headers: { 'www-authenticate': `Keystone uri="${call.root}"`, vary: 'X-Auth-Token' } }
-      : { headers: { vary: 'X-Auth-Token' } }),
+    ...(refusal.status === 401 ? { headers: { 'www-authenticate': `Keystone uri="${call.root}"` } } : {}),
   }),
   routes: [
     {
@@ -106,8 +104,10 @@ export const identity: Service = {
       pattern: '/v3/projects/:id',
       handle: (call) => {
         const project = call.core.state.projects.find((one) => one.id === param(call, 'id'));
+        // A member learns nothing of other projects, not even whether they are there.
+        if (!call.scope?.admin && call.scope?.project?.id !== param(call, 'id'))
+          throw forbidden('identity:get_project');
         if (!project) throw new Refusal(404, `Could not find project: ${param(call, 'id')}.`);
-        if (!call.scope?.admin && call.scope?.project?.id !== project.id) throw forbidden('identity:get_project');
         return { status: 200, body: { project: view(call, project) } };
       },
     },

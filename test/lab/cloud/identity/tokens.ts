@@ -109,6 +109,7 @@ function issue(call: Call): Reply {
   if (method === 'password') login = byPassword(core, identity);
   else if (method === 'token') login = byToken(core, identity);
   else if (method === 'application_credential') login = byCredential(core, identity);
+  else if (method === undefined || !(method in identity)) throw invalid(method ?? 'methods', 'identity');
   else throw unauthorized('Attempted to authenticate with an unsupported method.');
   const project = wantedProject(core, auth, login);
   if (project && (login.user.roles[project.id] ?? []).length === 0) throw unauthorized();
@@ -155,7 +156,7 @@ function render(core: Core, token: Token, credential: ApplicationCredential | nu
 function subject(call: Call): Token {
   const value = call.headers['x-subject-token'];
   const scope = scopeOf(call.core, value);
-  if (!scope) throw new Refusal(404, `Could not find token: ${value ?? ''}.`);
+  if (!scope) throw new Refusal(404, 'Could not recognize Fernet token');
   return scope.token;
 }
 

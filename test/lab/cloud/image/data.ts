@@ -145,9 +145,11 @@ function download(call: Call): Reply {
   const start = from === '' ? Math.max(0, image.size - Number(to)) : Number(from);
   const end = from === '' || to === '' ? image.size : Math.min(image.size, Number(to) + 1);
   if (!match || (from === '' && to === '') || start >= image.size || end <= start) {
-    throw new Refusal(416, 'Requested image data range is not satisfiable.', {
-      headers: { 'content-range': `bytes */${image.size}` },
-    });
+    throw new Refusal(
+      416,
+      `Invalid start position in Range header. Start position MUST be in the inclusive range [0, ${image.size - 1}].`,
+      { type: 'detail' },
+    );
   }
   headers['content-range'] = `bytes ${start}-${end - 1}/${image.size}`;
   return { status: 206, headers, file: { path, start, end } };

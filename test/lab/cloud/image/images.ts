@@ -2,7 +2,7 @@
 import { Refusal, param, projectOf, type Call, type Route } from '../http.js';
 import { page } from '../pages.js';
 import type { Image } from '../state.js';
-import { isObject, isUuid, newId, zuluTime, type Json } from '../values.js';
+import { isObject, isUuid, newId, repr, zuluTime, type Json } from '../values.js';
 import { cinderInUse } from './in-use.js';
 
 const READ_ONLY = new Set([
@@ -70,22 +70,22 @@ export function view(image: Image): Json {
 }
 
 function schemaError(value: unknown, what: string): Refusal {
-  return new Refusal(400, `Provided object does not match schema 'image': ${JSON.stringify(value)} ${what}`);
+  return new Refusal(400, `Provided object does not match schema 'image': ${repr(value)} ${what}`);
 }
 
-function checkEnum(key: string, value: unknown, allowed: string[], nullable: boolean): void {
+function checkEnum(value: unknown, allowed: string[], nullable: boolean): void {
   if (nullable && value === null) return;
   if (typeof value !== 'string' || !allowed.includes(value)) {
     const list = [...(nullable ? ['None'] : []), ...allowed.map((one) => `'${one}'`)].join(', ');
-    throw schemaError(value, `is not one of [${list}] (${key})`);
+    throw schemaError(value, `is not one of [${list}]`);
   }
 }
 
 /** Takes over one attribute or property, with the checks of the image schema (api/v2/images.py). */
 function assign(image: Image, key: string, value: unknown): void {
-  if (key === 'disk_format') checkEnum(key, value, DISK_FORMATS, true);
-  if (key === 'container_format') checkEnum(key, value, CONTAINER_FORMATS, true);
-  if (key === 'visibility') checkEnum(key, value, VISIBILITIES, false);
+  if (key === 'disk_format') checkEnum(value, DISK_FORMATS, true);
+  if (key === 'container_format') checkEnum(value, CONTAINER_FORMATS, true);
+  if (key === 'visibility') checkEnum(value, VISIBILITIES, false);
   if ((key === 'protected' || key === 'os_hidden') && typeof value !== 'boolean') {
     throw schemaError(value, `is not of type 'boolean'`);
   }
@@ -125,7 +125,11 @@ function create(call: Call): Image {
     if (key in body) throw new Refusal(403, `Attribute '${key}' is read-only.`);
   }
   const id = body['id'] ?? newId();
-  if (!isUuid(id) || id.length !== 36) throw schemaError(id, 'does not match the pattern of an image id');
+  if (!isUuid(id) || id.length !== 36)
+    throw schemaError(
+      id,
+      `does not match '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$'`,
+    );
   if (core.state.images.some((one) => one.id === id)) throw new Refusal(409, `Image ID ${id} already exists!`);
   const project = projectOf(call);
   if (body['owner'] !== undefined && body['owner'] !== project.id && call.scope?.admin !== true) {
@@ -201,9 +205,9 @@ function applyChange(image: Image, change: Json): void {
   const key = path.slice(1).replaceAll('~1', '/').replaceAll('~0', '~');
   if (READ_ONLY.has(key)) throw new Refusal(403, `Attribute '${key}' is read-only.`);
   const known = BASE.has(key) || key in image.properties;
-  if (op !== 'add' && !known) throw new Refusal(409, `Property ${key} does not exist.`);
+  if (op !== 'add' && !known) throw new Refusal(409, `Property ${key} does not exist.`, { type: 'detail' });
   if (op === 'remove') {
-    if (BASE.has(key)) throw new Refusal(403, `Property ${key} may not be removed.`);
+    if (BASE.has(key)) throw new Refusal(403, `Property ${key} may not be removed.`, { type: 'detail' });
     image.properties = Object.fromEntries(Object.entries(image.properties).filter(([name]) => name !== key));
     return;
   }
@@ -229,7 +233,13 @@ function list(call: Call): { images: Image[]; next: string | null } {
   const [sortKey, direction] = (call.query.get('sort') ?? '').split(':');
   if (sortKey === 'name')
     images.sort((a, b) => (a.name ?? '').localeCompare(b.name ?? '') * (direction === 'desc' ? -1 : 1));
-  const found = page(call, images, Math.min(25, call.core.settings.pageSize), (one) => one.id);
+  const found = page(
+    call,
+    images,
+    Math.min(25, call.core.settings.pageSize),
+    (one) => one.id,
+    (marker) => new Refusal(400, `No image found with ID ${marker}`),
+  );
   return { images: found.items, next: found.next };
 }
 

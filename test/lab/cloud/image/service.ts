@@ -6,13 +6,22 @@ import { Refusal, reason, type Call, type Reply, type Service } from '../http.js
 import { dataRoutes } from './data.js';
 import { imageRoutes } from './images.js';
 
+/** What WebOb says in front of a detail (webob/exc.py). */
+const EXPLANATIONS: Record<number, string> = {
+  403: 'Access was denied to this resource.',
+  409: 'There was a conflict when trying to complete your request.',
+  416: 'The Range requested is not available.',
+};
+
 /** WebOb's answers: HTML, or JSON to a client that prefers it (webob/exc.py, generate_response). */
 function refuse(refusal: Refusal, call: Call): Reply {
   const status = `${refusal.status} ${reason(refusal.status)}`;
   const text =
     refusal.status === 415
       ? `The request media type ${call.headers['content-type'] ?? ''} is not supported by this server.\n<br /><br />\n${refusal.message}`
-      : `${refusal.message}<br /><br />\n\n\n`;
+      : refusal.type === 'detail'
+        ? `${EXPLANATIONS[refusal.status] ?? ''}<br /><br />\n${refusal.message}\n\n`
+        : `${refusal.message}<br /><br />\n\n\n`;
   const accept = call.headers['accept'] ?? '';
   if (accept !== '' && !/text\/html|\*\/\*/.test(accept)) {
     if (accept.includes('application/json')) {

@@ -27,7 +27,7 @@ function view(call: Call, network: Network): Json {
     subnets: call.core.state.subnets.filter((one) => one.network_id === network.id).map((one) => one.id),
     shared: network.shared,
     'router:external': network.external,
-    is_default: network.is_default,
+    ...(network.external ? { is_default: network.is_default } : {}),
     port_security_enabled: network.port_security_enabled,
     availability_zone_hints: [],
     availability_zones: ['nova'],

@@ -114,8 +114,8 @@ function quotas(call: Call, details: boolean): Reply {
     network: [100, count(state.networks)],
     subnet: [100, count(state.subnets)],
     port: [project.quotas.ports, count(state.ports)],
-    router: [10, 0],
-    floatingip: [50, 0],
+    subnetpool: [-1, 0],
+    rbac_policy: [10, 0],
     security_group: [10, count(state.securityGroups)],
     security_group_rule: [100, 0],
   };
@@ -132,7 +132,11 @@ export const network: Service = {
     status: refusal.status,
     body: {
       NeutronError: {
-        type: refusal.type === '' ? (refusal.status === 404 ? 'HTTPNotFound' : 'HTTPBadRequest') : refusal.type,
+        type: !/^[A-Z]/.test(refusal.type)
+          ? refusal.status === 404
+            ? 'HTTPNotFound'
+            : 'HTTPBadRequest'
+          : refusal.type,
         message: refusal.message,
         detail: '',
       },
