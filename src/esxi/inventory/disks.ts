@@ -82,7 +82,9 @@ async function readDescriptors(
     wanted.clear();
     for (const path of newest) {
       const next = path === null ? null : walkChain(path, files, paths).wanted;
-      if (next !== null) wanted.add(next);
+      if (next === null) continue;
+      wanted.add(next);
+      for (const parent of likelyParents(next)) if (!files.has(parent)) wanted.add(parent);
     }
   }
   return files;
