@@ -9,7 +9,8 @@ import { runResult, type RunResult } from './result.js';
 import { runSteps } from './runner.js';
 import { withRun, type Session, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
-import { listSteps, type Phase } from './steps/list.js';
+import type { RunStore } from './state/store.js';
+import { listSteps } from './steps/list.js';
 import { needSection, section, type RunContext } from './steps/step.js';
 
 /** Where the source is, as the plan keeps it. */
@@ -68,7 +69,7 @@ async function openOrBegin(
   const key = { id: vm.id, uuid: vm.uuid, host: request.source.address.host };
   const done = request.again ? undefined : await standingRun(base, key);
   if (done) {
-    const message = `${vm.name} was migrated by run ${done.run}, and its server is there; nothing was made. Another one: --again`;
+    const message = `${vm.name} was migrated by run ${done.run}, and what it made is there; nothing was made now. Another one: --again`;
     base.ctx.events.emit({ kind: 'notice', message });
     return { done };
   }
@@ -87,7 +88,7 @@ async function openOrBegin(
 
 /** Unfinished runs of a VM of a host, oldest first. */
 export async function openRunsOf(
-  base: Pick<SessionBase, 'store'>,
+  base: SessionBase,
   vm: { id: string; uuid: string | null; host: string },
 ): Promise<RunState[]> {
   const runs = await base.store.list();
@@ -103,9 +104,15 @@ async function standingRun(
   if (runs.length === 0) return undefined;
   const cloud = await base.doors.cloud(base.ctx);
   for (const state of runs.toReversed()) {
-    const id = runResult(state).vms[0]?.server_id ?? null;
-    if (id === null || section(state, 'cloud')?.project_id !== cloud.project.id) continue;
-    if (await cloud.servers.find(id)) return state;
+    if (section(state, 'cloud')?.project_id !== cloud.project.id) continue;
+    const [vm] = runResult(state).vms;
+    const server = vm?.server_id ?? null;
+    const volume = vm?.volumes[0]?.volume_id;
+    if (
+      server !== null ? await cloud.servers.find(server) : volume !== undefined && (await cloud.volumes.find(volume))
+    ) {
+      return state;
+    }
   }
   return undefined;
 }
@@ -203,15 +210,31 @@ async function dropStaging(rc: RunContext): Promise<void> {
   await rm(source.outputDir, { recursive: true, force: true });
 }
 
-/** Runs some phases of a run, with the parts of the plan that they read. */
-export async function runPhases(rc: RunContext, phases: readonly Phase[], options: MappingOptions): Promise<void> {
-  const needed = {
-    export: [],
-    convert: ['images'],
-    upload: ['cloud', 'images'],
-    volume: ['cloud', 'volumes'],
-    server: ['cloud', 'ports', 'server'],
-  } as const;
-  for (const phase of phases) await ensureSections(rc, options, needed[phase]);
-  await runSteps(rc, listSteps(rc.state, phases));
+/** The run that `--resume` means: the one of `--run`, or the only unfinished one of the VM (or of all). */
+export async function runToResume(
+  store: RunStore,
+  which: { run?: string | undefined; vm?: string | undefined },
+): Promise<{ run: string; address: SourceAddress | undefined }> {
+  const fits = (state: RunState) =>
+    which.vm === undefined || state.vm?.name === which.vm || `id:${state.vm?.id ?? ''}` === which.vm;
+  let state: RunState;
+  if (which.run !== undefined) {
+    state = await store.read(which.run);
+  } else {
+    const open = (await store.list()).filter((item) => item.vm !== null && isUnfinished(item) && fits(item));
+    const [only, ...more] = open;
+    if (!only) {
+      const of = which.vm === undefined ? '' : ` of ${which.vm}`;
+      throw new UsageError(`There is no unfinished run${of} to resume.`, 'List runs with: stackferry status');
+    }
+    if (more.length > 0) throw severalRuns(which.vm ?? 'This machine', open);
+    state = only;
+  }
+  if (state.state === 'rolled_back')
+    throw new UsageError(`Run ${state.run} was rolled back; there is nothing to resume.`);
+  const source = section(state, 'source');
+  return {
+    run: state.run,
+    address: source && { host: source.host, port: source.port, user: source.user },
+  };
 }

@@ -8,7 +8,8 @@ import { foldJournal, type RunState } from './state/fold.js';
 import { ProgressFile } from './state/progress.js';
 import { writeAtomic, type OpenRun, type RunPaths, type RunStore } from './state/store.js';
 import { cloudSection } from './plan/sections.js';
-import { runContext, type RunContext, type RunSettings } from './steps/step.js';
+import type { RunSettings } from './steps/settings.js';
+import { runContext, type RunContext } from './steps/step.js';
 
 /** The doors to both sides; each is opened when it is first needed. */
 export interface Doors {

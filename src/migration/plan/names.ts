@@ -1,14 +1,18 @@
 /**
  * Names for the cloud, made from a VM's. Nova and Cinder store up to 255 characters; services whose database speaks
- * only three-byte UTF-8 answer 500 to characters beyond U+FFFF, and Nova refuses names that begin or end in a blank.
+ * only three-byte UTF-8 answer 500 to characters beyond U+FFFF, and Nova refuses names that begin or end in a blank or
+ * hold what is not printable (its `parameter_types.name`: Unicode's categories C, without a glyph, and Zl, Zp).
  * The VM's own name is kept in the server's metadata.
  */
 export function cloudName(name: string, suffix = ''): string {
   const clean = Array.from(name.normalize('NFC'))
     .map((character) => {
       const point = character.codePointAt(0) ?? 0;
-      if (point > 0xffff || (point >= 0xd800 && point <= 0xdfff)) return '_';
-      return point < 0x20 || (point >= 0x7f && point < 0xa0) ? ' ' : character;
+      if (point > 0xffff) return '_';
+      if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(character)) return ' ';
+      // Marks of direction, joiners and the like are not seen; unassigned and private characters show as a box.
+      if (/\p{Cf}/u.test(character)) return '';
+      return /\p{C}/u.test(character) ? '_' : character;
     })
     .join('')
     .replace(/\s+/gu, ' ')

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { UsageError } from '../../core/index.js';
 
 /** Where a NIC of the source goes, as `--nic LABEL=DST[,ip=ADDR]…[,mac=MAC]` says it. */
@@ -82,7 +83,8 @@ export function parseNicMapping(text: string): NicMapping {
   }
   const name = target.join(',').trim();
   if (name === '') throw new UsageError(`--nic "${text}" names no network or subnet.`, example);
-  if (ips.some((ip) => ip === '')) throw new UsageError(`--nic "${text}" has an empty ip=.`, example);
+  const bad = ips.find((ip) => isIP(ip) === 0);
+  if (bad !== undefined) throw new UsageError(`--nic "${text}": "${bad}" is no IP address.`, example);
   return { label, target: name, ips, mac };
 }
 

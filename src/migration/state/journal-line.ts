@@ -8,7 +8,8 @@ import { z } from 'zod';
 /** Version written into `run.opened`; raised when a reader of the old form would misread the new one. */
 export const JOURNAL_VERSION = 1;
 
-const json: z.ZodType = z.unknown();
+/** JSON has no `undefined`: a value that was left out reads as null. */
+const json = z.unknown().default(null);
 const at = z.string();
 
 export const resourceKinds = ['image', 'volume', 'port', 'server', 'attachment', 'file'] as const;

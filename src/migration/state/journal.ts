@@ -1,5 +1,6 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
-import { StackferryError, type Clock } from '../../core/index.js';
+import { z } from 'zod';
+import { StackferryError, messageOf, type Clock } from '../../core/index.js';
 import { journalLineSchema, JOURNAL_VERSION, type JournalEntry, type JournalLine } from './journal-line.js';
 
 /**
@@ -7,12 +8,14 @@ import { journalLineSchema, JOURNAL_VERSION, type JournalEntry, type JournalLine
  * only after the line is safe. One writer at a time (see lock.ts); readers may read at any moment.
  */
 export class Journal {
+  readonly #path: string;
   readonly #handle: FileHandle;
   readonly #clock: Clock;
   readonly lines: JournalLine[];
   #tail: Promise<void> = Promise.resolve();
 
-  private constructor(handle: FileHandle, lines: JournalLine[], clock: Clock) {
+  private constructor(path: string, handle: FileHandle, lines: JournalLine[], clock: Clock) {
+    this.#path = path;
     this.#handle = handle;
     this.lines = lines;
     this.#clock = clock;
@@ -25,20 +28,32 @@ export class Journal {
       const bytes = await handle.readFile();
       const { lines, goodBytes } = parseJournal(bytes, path);
       if (goodBytes < bytes.length) await handle.truncate(goodBytes);
-      return new Journal(handle, lines, clock);
+      return new Journal(path, handle, lines, clock);
     } catch (error) {
       await handle.close();
       throw error;
     }
   }
 
-  /** Appends one line and waits until it is on the disk. Calls are written in the order they were made. */
+  /**
+   * Appends one line and waits until it is on the disk. Calls are written in the order they were made; after one that
+   * failed nothing more is written, for the file may end in half a line.
+   * @throws StackferryError `state.unusable` where the disk does not take it.
+   */
   append(entry: JournalEntry): Promise<void> {
     // The spread loses the discriminant for the compiler; the entry came in with it.
     const line = { ...entry, at: new Date(this.#clock.now()).toISOString() };
     this.#tail = this.#tail.then(async () => {
-      await this.#handle.appendFile(`${JSON.stringify(line)}\n`);
-      await this.#handle.datasync();
+      try {
+        await this.#handle.appendFile(`${JSON.stringify(line)}\n`);
+        await this.#handle.datasync();
+      } catch (error) {
+        throw new StackferryError(
+          'state.unusable',
+          `The journal ${this.#path} cannot be written: ${messageOf(error)}`,
+          { hint: 'Make room on its disk, then go on with --resume.', cause: error },
+        );
+      }
       this.lines.push(line);
     });
     return this.#tail;
@@ -69,19 +84,26 @@ export function parseJournal(bytes: Buffer, path: string): { lines: JournalLine[
     } catch {
       throw damaged(path, lines.length + 1, 'it is not JSON');
     }
+    refuseNewer(value, path);
     const parsed = journalLineSchema.safeParse(value);
     if (!parsed.success) throw damaged(path, lines.length + 1, 'it has an unknown form');
-    if (parsed.data.kind === 'run.opened' && parsed.data.version > JOURNAL_VERSION) {
-      throw new StackferryError(
-        'run.newer_version',
-        `The journal ${path} was written by a newer stackferry (${parsed.data.program}).`,
-        { hint: 'Use that version, or a later one, to go on with this run.' },
-      );
-    }
     lines.push(parsed.data);
     start = end + 1;
   }
   return { lines, goodBytes: start };
+}
+
+/** The version is looked at before the form, which a newer program may have changed. */
+const opening = z.object({ kind: z.literal('run.opened'), version: z.number(), program: z.string().catch('?') });
+
+function refuseNewer(line: unknown, path: string): void {
+  const opened = opening.safeParse(line).data;
+  if (!opened || opened.version <= JOURNAL_VERSION) return;
+  throw new StackferryError(
+    'run.newer_version',
+    `The journal ${path} was written by a newer stackferry (${opened.program}).`,
+    { hint: 'Use that version, or a later one, to go on with this run.' },
+  );
 }
 
 function damaged(path: string, line: number, why: string): StackferryError {

@@ -1,97 +1,104 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StackferryError, systemCode } from '../../core/index.js';
 
-/** Who holds a run: a process id, and the time it was started, so that a recycled id is never taken for it. */
-interface Holder {
-  pid: number;
-  started: string | null;
-}
+/**
+ * The lock of a run is a file `lock.PID.STARTED` for each process that holds it or tries to. A process first makes its
+ * own file and then looks for others: of two that try at once at least one sees the other, so never do both hold it. The
+ * name says who it is, so the file of a dead process can be removed without ever hitting that of a living one.
+ */
 
 /** A held lock. `release` is safe to call twice. */
 export interface RunLock {
   release(): Promise<void>;
 }
 
+/** Two that begin in the same moment both step back; the waits between tries are random, so one gets ahead. */
+const TRIES = 8;
+const MAX_WAIT_MS = 60;
+
 /**
  * Takes the lock of a run, so that two programs never work on it at once. A lock whose process has ended (kill -9)
- * is taken over.
+ * is taken over. `path` is the beginning of the names.
  * @throws StackferryError `run.locked` when another living process holds it.
  */
 export async function lockRun(path: string, run: string): Promise<RunLock> {
-  const mine: Holder = { pid: process.pid, started: await startTime(process.pid) };
-  for (let attempt = 0; attempt < 5; attempt++) {
+  const started = (await processAt(process.pid)).started ?? '0';
+  const own = `${path}.${process.pid}.${started}`;
+  for (let attempt = 1; ; attempt++) {
     try {
-      const handle = await open(path, 'wx', 0o600);
-      try {
-        await handle.writeFile(JSON.stringify(mine));
-        await handle.datasync();
-      } finally {
-        await handle.close();
-      }
-      let held = true;
-      return {
-        release: async () => {
-          if (held) await rm(path, { force: true });
-          held = false;
-        },
-      };
+      await writeFile(own, '', { flag: 'wx', mode: 0o600 });
     } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw error;
+      if (systemCode(error) === 'EEXIST') throw locked(run, process.pid);
+      throw error;
     }
-    const holder = await readHolder(path);
-    if (holder && (await isAlive(holder))) {
-      throw new StackferryError('run.locked', `Run ${run} is being worked on by process ${holder.pid}.`, {
-        hint: `Watch it with: stackferry status --run ${run}. Stop it with Ctrl-C in its terminal, or: kill -INT ${holder.pid}`,
-        details: { pid: holder.pid },
-      });
-    }
-    // Moving it aside is atomic: of two programs that found the same dead lock, one wins and the other looks again.
-    const aside = `${path}.${process.pid}.stale`;
-    try {
-      await rename(path, aside);
-      await rm(aside, { force: true });
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-    }
+    const other = await livingHolder(path, own);
+    if (other === null) return { release: () => rm(own, { force: true }) };
+    await rm(own, { force: true });
+    if (attempt === TRIES) throw locked(run, other);
+    await delay(randomInt(1, MAX_WAIT_MS));
   }
-  throw new StackferryError('run.locked', `The lock of run ${run} could not be taken.`, {
-    hint: `Another program takes and leaves it all the time? Look at ${path}.`,
-  });
 }
 
 /** The living process that holds the lock, or null. */
 export async function lockHolder(path: string): Promise<number | null> {
-  const holder = await readHolder(path);
-  return holder && (await isAlive(holder)) ? holder.pid : null;
+  return livingHolder(path, null);
 }
 
-async function readHolder(path: string): Promise<Holder | null> {
-  try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number') return null;
-    return { pid: value.pid, started: 'started' in value && typeof value.started === 'string' ? value.started : null };
-  } catch {
-    return null;
+/** Another living process with a file of this lock; files of dead ones are removed on the way if the lock is wanted. */
+async function livingHolder(path: string, own: string | null): Promise<number | null> {
+  const dir = dirname(path);
+  for (const name of await namesIn(dir)) {
+    const file = join(dir, name);
+    const [pid, started] = holderOf(name, basename(path));
+    if (pid === null || file === own) continue;
+    const found = await processAt(pid);
+    if (found.alive && (found.started === null || started === '0' || found.started === started)) return pid;
+    if (own !== null) await rm(file, { force: true });
   }
+  return null;
 }
 
-async function isAlive(holder: Holder): Promise<boolean> {
+async function namesIn(dir: string): Promise<string[]> {
   try {
-    process.kill(holder.pid, 0);
+    return await readdir(dir);
   } catch (error) {
-    if (systemCode(error) === 'ESRCH') return false;
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
   }
-  const started = await startTime(holder.pid);
-  return started === null || holder.started === null || started === holder.started;
 }
 
-/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat, proc(5)); null elsewhere. */
-async function startTime(pid: number): Promise<string | null> {
+function holderOf(name: string, stem: string): [number, string] | [null, null] {
+  const match = name.startsWith(`${stem}.`) ? /^(\d{1,10})\.(\d{1,20})$/.exec(name.slice(stem.length + 1)) : null;
+  return match?.[1] && match[2] ? [Number(match[1]), match[2]] : [null, null];
+}
+
+function locked(run: string, pid: number): StackferryError {
+  return new StackferryError('run.locked', `Run ${run} is being worked on by process ${pid}.`, {
+    hint: `Watch it with: stackferry status --run ${run}. Stop it with Ctrl-C in its terminal, or: kill -INT ${pid}`,
+    details: { pid },
+  });
+}
+
+/**
+ * Whether a process lives, and when it was started in clock ticks since boot (proc(5), fields 3 and 22 of
+ * /proc/PID/stat; null elsewhere), so that a recycled id is never taken for it. A zombie is dead: only its parent has
+ * not looked yet.
+ */
+async function processAt(pid: number): Promise<{ alive: boolean; started: string | null }> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return { alive: false, started: null };
+  }
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The second field is the name in parentheses and may itself hold blanks and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { alive: fields[0] !== 'Z' && fields[0] !== 'X', started: fields[19] ?? null };
   } catch {
-    return null;
+    return { alive: true, started: null };
   }
 }

@@ -98,7 +98,7 @@ export class ProgressFile {
 
   #write(): void {
     this.#written = this.#clock.now();
-    const tasks = [...this.#tasks.values()].map(({ samples: _, ...task }) => task);
+    const tasks = [...this.#tasks.values()].map((task) => taskSchema.parse(task));
     const progress: Progress = { version: 1, at: new Date(this.#written).toISOString(), step: this.#step, tasks };
     // A progress file that cannot be written must never end a migration: the journal is what counts.
     this.#writing = this.#writing.then(() => writeAtomic(this.#path, JSON.stringify(progress))).catch(() => undefined);

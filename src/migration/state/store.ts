@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { mkdir, readdir, rename, stat, writeFile, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StackferryError, UsageError, messageOf, systemCode, type Clock } from '../../core/index.js';
 import { foldJournal, type RunState } from './fold.js';
@@ -11,6 +11,7 @@ import { lockHolder, lockRun, type RunLock } from './lock.js';
 export interface RunPaths {
   dir: string;
   journal: string;
+  /** Beginning of the names of the lock's files (see lock.ts). */
   lock: string;
   /** Written about once a second while a program works on the run; read by `status`. */
   progress: string;
@@ -65,7 +66,13 @@ export class RunStore {
         throw stateError(paths.dir, error);
       }
       const open = await this.#open(run, paths);
-      await open.journal.append({ kind: 'run.opened', version: JOURNAL_VERSION, run, ...opening });
+      try {
+        await open.journal.append({ kind: 'run.opened', version: JOURNAL_VERSION, run, ...opening });
+      } catch (error) {
+        await open.close();
+        await rm(paths.dir, { recursive: true, force: true });
+        throw error;
+      }
       await syncDir(paths.dir);
       await syncDir(dirname(paths.dir));
       return { run, open };
@@ -104,8 +111,14 @@ export class RunStore {
   /** The state of one run, by its id or the beginning of it. */
   async read(idOrPrefix: string): Promise<RunState> {
     const run = await this.resolveId(idOrPrefix);
-    const state = foldJournal(await readJournal(this.paths(run).journal));
-    if (!state) throw new UsageError(`Run ${run} holds nothing yet.`);
+    const { dir, journal } = this.paths(run);
+    let state: RunState | null = null;
+    try {
+      state = foldJournal(await readJournal(journal));
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error instanceof StackferryError ? error : stateError(dir, error);
+    }
+    if (!state) throw new UsageError(`Run ${run} holds nothing yet.`, LIST_HINT);
     return state;
   }
 

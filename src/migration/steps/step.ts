@@ -4,37 +4,9 @@ import type { EsxiHost, VmRecord } from '../../esxi/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import { sections, type Section, type SectionName } from '../plan/sections.js';
 import { applyLine, type MadeResource, type RunState } from '../state/fold.js';
+import type { RunSettings } from './settings.js';
 import type { JournalEntry } from '../state/journal-line.js';
 import type { Journal } from '../state/journal.js';
-
-/** How long to wait for what, in milliseconds; each has an option `--timeout-…` in seconds. */
-export interface Timeouts {
-  shutdownMs: number;
-  imageMs: number;
-  volumeMs: number;
-  serverMs: number;
-  consoleMs: number;
-}
-
-export const defaultTimeouts: Timeouts = {
-  shutdownMs: 300_000,
-  imageMs: 1_800_000,
-  volumeMs: 7_200_000,
-  serverMs: 600_000,
-  consoleMs: 300_000,
-};
-
-/** What a person allowed and how things are done; not part of the plan, so a resumed run may be given other ones. */
-export interface RunSettings {
-  /** Shut a running guest down by its Tools. */
-  powerOff: boolean;
-  /** Pull the plug when the guest has not shut down in time. */
-  forceOff: boolean;
-  streams: number;
-  compress: boolean;
-  sha256: boolean;
-  timeouts: Timeouts;
-}
 
 /** What a step is given. */
 export interface RunContext {

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { Option, type Command } from 'commander';
+import { UsageError } from '../core/index.js';
+import type { App } from './app.js';
+import { globalSchema } from './options/global.js';
+import { addFormat, collect, formatSchema, read } from './options/parse.js';
+import { addPowerOptions, readSettings, settingsSchema } from './options/run.js';
+import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+
+const schema = z.object({
+  ...globalSchema.shape,
+  ...formatSchema.shape,
+  ...sourceSchema.shape,
+  ...settingsSchema.shape,
+  vm: z.string().optional(),
+  disk: z.array(z.string()).optional(),
+  output: z.string().optional(),
+  diskFormat: z.enum(['vmdk', 'raw', 'qcow2']).default('vmdk'),
+});
+
+export function register(program: Command, app: App): void {
+  const command = program
+    .command('export')
+    .summary('copy the disks of a VM to this machine, proved')
+    .description(
+      'Copies the descriptor and extents of all disks of a powered-off VM, whole snapshot chains included. Complete only ' +
+        'with exit status 0, the exact byte count and the content hash of what was read. Half-done copies are gone on with.',
+    )
+    .option('--vm <selector>', 'the VM: its name, id:N or uuid:U')
+    .option('--disk <label>', 'only this disk (repeatable): scsi0:0', collect)
+    .option('-o, --output <dir>', "where the files go; the run's own folder if unset")
+    .addOption(
+      new Option('--disk-format <format>', 'vmdk: the files as they lie; raw or qcow2: converted as well')
+        .choices(['vmdk', 'raw', 'qcow2'])
+        .default('vmdk'),
+    )
+    .option('--compress', 'with --disk-format qcow2: compress')
+    .option('--sha256', 'also give the SHA-256 of the whole content (reads it once more)');
+  addFormat(command);
+  addSourceOptions(command);
+  addPowerOptions(command);
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  $ stackferry export --vm web01 --esxi esx1 --output ./web01
+  $ stackferry export --vm web01 --disk scsi0:1 --disk-format qcow2 -o /srv/disks -f json
+`,
+  );
+  command.action(() => act(command, app));
+}
+
+async function act(command: Command, app: App): Promise<void> {
+  const options = read(command, schema);
+  if (options.vm === undefined)
+    throw new UsageError('No VM is named.', 'Use --vm NAME; list them with: stackferry inventory');
+  const selector = options.vm;
+  const [{ withTools }, { printFiles, exportedFiles, convertedFiles }, { exportVm }] = await Promise.all([
+    import('./tools.js'),
+    import('./results.js'),
+    import('../migration/phases.js'),
+  ]);
+  await withTools(app, options, async ({ terminal, session }) => {
+    const state = await exportVm(session('export', readSettings(options), options), {
+      source: {
+        selector,
+        address: sourceTarget(app, options),
+        ...(options.disk === undefined ? {} : { onlyDisks: options.disk }),
+        ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
+      },
+      convertTo: options.diskFormat === 'vmdk' ? null : options.diskFormat,
+    });
+    const disks = options.diskFormat === 'vmdk' ? exportedFiles(state) : convertedFiles(state);
+    await printFiles((text) => terminal.out(text), options.format, {
+      run: state.run,
+      vm: state.vm?.name ?? null,
+      disks,
+    });
+  });
+}

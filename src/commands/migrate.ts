@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { Command } from 'commander';
+import { UsageError, formatSeconds } from '../core/index.js';
+import type { App } from './app.js';
+import { globalSchema } from './options/global.js';
+import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
+import { addFormat, collect, formatSchema, read } from './options/parse.js';
+import { addPowerOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
+import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addTargetOptions, targetSchema } from './options/target.js';
+
+const schema = z.object({
+  ...globalSchema.shape,
+  ...formatSchema.shape,
+  ...sourceSchema.shape,
+  ...targetSchema.shape,
+  ...mappingSchema.shape,
+  ...settingsSchema.shape,
+  vm: z.string().optional(),
+  skipDisk: z.array(z.string()).optional(),
+  output: z.string().optional(),
+  resume: z.boolean().default(false),
+  run: z.string().optional(),
+  again: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+});
+
+export function register(program: Command, app: App): void {
+  const command = program
+    .command('migrate')
+    .summary('move one VM: copy, image, volumes, ports, server')
+    .description(
+      'Moves one powered-off VM to OpenStack: copies and proves its disks, makes images and volumes of them, ports for ' +
+        'its NICs and a server that boots. The source is only read and never deleted. Stopped at any moment, the same ' +
+        'command goes on where it was.',
+    )
+    .option('--vm <selector>', 'the VM: its name, id:N or uuid:U')
+    .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable)', collect)
+    .option('--output <dir>', 'stage the disks here; otherwise in the state folder, removed at the end')
+    .option('--resume', 'go on with the unfinished run of the VM (or of --run); never begins one')
+    .option('--run <id>', 'with --resume: the run to go on with')
+    .option('--again', 'make another server though an earlier run has made one of this VM')
+    .option('--dry-run', 'resolve everything and print what would be done; changes nothing');
+  addFormat(command);
+  addSourceOptions(command);
+  addTargetOptions(command);
+  addMappingOptions(command);
+  addPowerOptions(command);
+  addTimeoutOptions(command, ['image', 'volume', 'server', 'console']);
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  $ stackferry migrate --vm web01 --esxi esx1 --os-cloud scs --network 'VM Network=prod' --security-group web
+  $ stackferry migrate --vm db01 --power-off --timeout-shutdown 600 --network '*=prod' --flavor SCS-4V-16
+  $ stackferry migrate --vm web01 --nic ethernet0=prod,ip=10.0.0.5 --wait-for tcp:22 --yes -f json
+  $ stackferry migrate --resume --vm web01
+`,
+  );
+  command.action(() => act(command, app));
+}
+
+async function act(command: Command, app: App): Promise<void> {
+  const options = read(command, schema);
+  if (options.vm === undefined && !options.resume) {
+    throw new UsageError('No VM is named.', 'Use --vm NAME; list them with: stackferry inventory');
+  }
+  if (options.run !== undefined && !options.resume) throw new UsageError('--run goes with --resume.');
+  const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
+  const [{ withTools }, { printResult }, migration] = await Promise.all([
+    import('./tools.js'),
+    import('./results.js'),
+    import('../migration/migrate.js'),
+  ]);
+  await withTools(app, options, async ({ terminal, ctx, store, session }) => {
+    const resume = options.resume ? await migration.runToResume(store, options) : undefined;
+    const known = resume?.address;
+    const base = session('migrate', readSettings(options), {
+      ...(known === undefined ? {} : { esxi: known.host, esxiSshPort: known.port, esxiUser: known.user }),
+      ...options,
+    });
+    const request = {
+      source: {
+        selector: options.vm ?? '',
+        address: resume?.address ?? sourceTarget(app, options),
+        ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
+        ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
+      },
+      options: mapping,
+      confirm: terminal.interactive && !options.yes,
+      again: options.again,
+      ...(resume === undefined ? {} : { resume: resume.run }),
+    };
+    if (options.dryRun) {
+      const { dryRun } = await import('../migration/dry-run.js');
+      const { printPlan } = await import('./plan-text.js');
+      await printPlan((text) => terminal.out(text), options.format, await dryRun(base, request));
+      return;
+    }
+    const start = ctx.clock.now();
+    const result = await migration.migrate(base, request);
+    if (!terminal.quiet) {
+      const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
+      terminal.err(`Done in ${seconds}. Undo: stackferry rollback ${result.run}\n`);
+    }
+    await printResult((text) => terminal.out(text), options.format, result);
+  });
+}

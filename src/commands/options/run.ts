@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { Command } from 'commander';
+import { defaultTimeouts, type RunSettings } from '../../migration/steps/settings.js';
+import { wholeNumber } from './parse.js';
+
+/** What is allowed to be done to a running source VM. */
+export function addPowerOptions(command: Command): Command {
+  return command
+    .optionsGroup('Power:')
+    .option('--power-off', 'shut a running guest down first (by VMware Tools)')
+    .option('--force-off', 'pull the plug when it has not shut down in time')
+    .option('--timeout-shutdown <seconds>', 'how long the guest may take, 300 if unset', wholeNumber(1));
+}
+
+type TimeoutName = 'image' | 'volume' | 'server' | 'console';
+const timeoutHelp: Record<TimeoutName, string> = {
+  image: 'how long Glance may take after the last byte, 1800 if unset',
+  volume: 'how long Cinder may take to make or delete a volume, 7200 if unset',
+  server: 'how long Nova may take until ACTIVE, 600 if unset',
+  console: 'how long the guest may take until --wait-for is met, 300 if unset',
+};
+
+export function addTimeoutOptions(command: Command, names: readonly TimeoutName[]): Command {
+  command.optionsGroup('Time limits:');
+  for (const name of names) command.option(`--timeout-${name} <seconds>`, timeoutHelp[name], wholeNumber(1));
+  return command;
+}
+
+export const settingsSchema = z.object({
+  powerOff: z.boolean().optional(),
+  forceOff: z.boolean().optional(),
+  timeoutShutdown: z.number().optional(),
+  timeoutImage: z.number().optional(),
+  timeoutVolume: z.number().optional(),
+  timeoutServer: z.number().optional(),
+  timeoutConsole: z.number().optional(),
+  streams: z.number().optional(),
+  compress: z.boolean().optional(),
+  sha256: z.boolean().optional(),
+});
+
+/** How this command line wants things done. */
+export function readSettings(options: z.infer<typeof settingsSchema>): RunSettings {
+  const ms = (seconds: number | undefined, otherwise: number) => (seconds === undefined ? otherwise : seconds * 1000);
+  return {
+    powerOff: options.powerOff ?? false,
+    forceOff: options.forceOff ?? false,
+    streams: options.streams ?? 2,
+    compress: options.compress ?? false,
+    sha256: options.sha256 ?? false,
+    timeouts: {
+      shutdownMs: ms(options.timeoutShutdown, defaultTimeouts.shutdownMs),
+      imageMs: ms(options.timeoutImage, defaultTimeouts.imageMs),
+      volumeMs: ms(options.timeoutVolume, defaultTimeouts.volumeMs),
+      serverMs: ms(options.timeoutServer, defaultTimeouts.serverMs),
+      consoleMs: ms(options.timeoutConsole, defaultTimeouts.consoleMs),
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { formatBytes } from '../core/index.js';
+import type { DryRun } from '../migration/dry-run.js';
+import { formatWaitFor } from '../migration/plan/options.js';
+import { printable, render, type Column, type Format } from '../ui/index.js';
+
+interface Line {
+  step: string;
+  what: string;
+  how: string;
+}
+
+const columns: Column<Line>[] = [
+  { name: 'step', value: (row) => row.step },
+  { name: 'what', value: (row) => row.what },
+  { name: 'how', value: (row) => row.how },
+];
+
+/** Prints what a migration would do. */
+export async function printPlan(out: (text: string) => void, format: Format, plan: DryRun): Promise<void> {
+  out(await render(format, plan, columns, linesOf(plan)));
+  if (format === 'table') out('Nothing was changed.\n');
+}
+
+function linesOf(plan: DryRun): Line[] {
+  return [
+    ...plan.disks.map((disk) => ({
+      step: 'export',
+      what: `disk ${disk.label}`,
+      how: `${disk.path ?? ''}, ${formatBytes(disk.allocated_bytes ?? disk.capacity_bytes ?? 0)} held`,
+    })),
+    ...plan.images.map((image) => ({
+      step: 'image',
+      what: printable(image.name),
+      how: `${image.format} (${image.format_reason}), ${Object.keys(image.properties).length} properties`,
+    })),
+    ...plan.volumes.map((volume) => ({
+      step: 'volume',
+      what: printable(volume.name),
+      how: `${volume.size_gib} GiB, type ${volume.type ?? 'default'}${volume.zone === null ? '' : `, zone ${volume.zone}`}${volume.boot ? ', boots' : ''}`,
+    })),
+    ...plan.ports.map((port) => ({
+      step: 'port',
+      what: printable(port.name),
+      how: `${port.network_name} (${port.reason}), MAC ${port.mac ?? 'new'}, ${port.fixed_ips === null ? 'any address' : port.fixed_ips.map((ip) => ip.ip_address ?? 'any').join(' ')}`,
+    })),
+    {
+      step: 'server',
+      what: printable(plan.server.name),
+      how: plan.server.start
+        ? `${plan.server.flavor_name} (${plan.server.flavor_reason}), waits for ${formatWaitFor(plan.server.wait_for)}`
+        : 'not made (--no-start)',
+    },
+  ];
+}

@@ -1,0 +1,91 @@
+import type { Context } from '../core/index.js';
+import type { EsxiHost } from '../esxi/index.js';
+import type { SessionBase } from '../migration/session.js';
+import type { RunStore } from '../migration/state/store.js';
+import type { RunSettings } from '../migration/steps/settings.js';
+import type { Terminal } from '../ui/index.js';
+import { stateDir, type App } from './app.js';
+import type { GlobalOptions } from './options/global.js';
+import { sshTarget, type SourceOptions } from './options/source.js';
+import { openCloud, type TargetOptions } from './options/target.js';
+
+/** What a command works with: made once its options are read, closed when it ends. */
+export interface Tools {
+  app: App;
+  terminal: Terminal;
+  ctx: Context;
+  store: RunStore;
+  /** The host of the source options; connected once, closed at the end. */
+  host: (options: SourceOptions, ctx?: Context) => Promise<EsxiHost>;
+  /** What a run needs, for the command of this name. */
+  session: (command: string, settings: RunSettings, options: SourceOptions & TargetOptions) => SessionBase;
+}
+
+/** Runs the body of a command: events go to the terminal, connections are closed however it ends. */
+export async function withTools<T>(app: App, globals: GlobalOptions, work: (tools: Tools) => Promise<T>): Promise<T> {
+  const [{ systemClock, redactText, redactValue }, { Reporter, ask }, { RunStore }] = await Promise.all([
+    import('../core/index.js'),
+    import('../ui/index.js'),
+    import('../migration/state/store.js'),
+  ]);
+  const terminal = app.terminal(globals);
+  const reporter = new Reporter(terminal, () => Date.now());
+  const ctx: Context = {
+    events: {
+      emit: reporter.show,
+      ask: async (question) => {
+        reporter.stop();
+        return ask(terminal, question, app.signal);
+      },
+    },
+    signal: app.signal,
+    clock: systemClock,
+    log: {
+      debug: (message, facts) => {
+        if (!terminal.verbose) return;
+        const more = facts === undefined ? '' : ` ${JSON.stringify(redactValue(facts))}`;
+        reporter.line(`debug    ${redactText(message)}${more}`);
+      },
+    },
+  };
+  const closers: (() => Promise<void> | void)[] = [];
+  const once = <A extends unknown[], R>(make: (...args: A) => Promise<R>, close: (made: R) => Promise<void> | void) => {
+    let made: Promise<R> | undefined;
+    return (...args: A): Promise<R> => {
+      made ??= make(...args).then((value) => {
+        closers.push(() => close(value));
+        return value;
+      });
+      return made;
+    };
+  };
+  const host = once(
+    async (options: SourceOptions, own: Context = ctx) => {
+      const { openHost } = await import('../esxi/index.js');
+      return openHost(await sshTarget(app, options, own), own);
+    },
+    (value) => value.close(),
+  );
+  const cloud = once(
+    (options: TargetOptions, own: Context) => openCloud(app, options, own),
+    (value) => value.close(),
+  );
+  const store = new RunStore(stateDir(app), ctx.clock);
+  const session: Tools['session'] = (command, settings, options) => ({
+    store,
+    ctx,
+    settings,
+    program: app.version,
+    command,
+    doors: {
+      host: (own) => host(options, own),
+      cloud: async (own) => (await cloud(options, own)).withContext(own),
+    },
+  });
+  try {
+    return await work({ app, terminal, ctx, store, host, session });
+  } finally {
+    reporter.stop();
+    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => undefined);
+  }
+}

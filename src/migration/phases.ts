@@ -1,0 +1,142 @@
+import { UsageError } from '../core/index.js';
+import type { MappingOptions } from './plan/options.js';
+import { ensureSections, takeOptions } from './plan/resolve.js';
+import { isUnfinished, mayPowerOff, severalRuns, takeSource, type SourceRequest } from './migrate.js';
+import { readSource } from './read-source.js';
+import { runSteps } from './runner.js';
+import { withRun, type SessionBase } from './session.js';
+import type { RunState } from './state/fold.js';
+import type { RunStore } from './state/store.js';
+import { listSteps, type Phase } from './steps/list.js';
+import { section } from './steps/step.js';
+
+/** The step commands: each runs one phase of a run, on the same state as `migrate`. */
+
+export interface ExportRequest {
+  source: SourceRequest;
+  /** Also convert, as `export --disk-format raw|qcow2` does. */
+  convertTo: 'raw' | 'qcow2' | null;
+}
+
+/** Copies the disks of a VM. Begins a run, or goes on with one of the same VM whose copy is not complete. */
+export async function exportVm(base: SessionBase, request: ExportRequest): Promise<RunState> {
+  const host = await base.doors.host(base.ctx);
+  const { vm } = await readSource(host, request.source.selector);
+  const unfinished = (await base.store.list()).filter(
+    (state) => state.vm?.id === vm.id && state.vm.uuid === vm.uuid && isHalfExported(state, request.source),
+  );
+  const last = unfinished.at(-1);
+  const which = last ? { resume: last.run } : { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } };
+  let final: RunState | undefined;
+  await withRun(base, which, async (session) => {
+    const { rc } = session;
+    final = rc.state;
+    await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
+    const phases: Phase[] = ['export'];
+    if (request.convertTo !== null) {
+      const options = await takeOptions(rc, { imageFormat: request.convertTo });
+      await ensureSections(rc, options, ['images']);
+      phases.push('convert');
+    }
+    await runSteps(rc, listSteps(rc.state, phases));
+    return 'open';
+  });
+  if (!final) throw new Error('no run was opened');
+  return final;
+}
+
+/** A run that `export` may go on with: same host and folder, nothing beyond the copy begun. */
+function isHalfExported(state: RunState, request: SourceRequest): boolean {
+  const source = section(state, 'source');
+  if (!source || state.command !== 'export' || !isUnfinished(state)) return false;
+  const sameFolder = request.outputDir === undefined ? source.ownDir : source.outputDir === request.outputDir;
+  const sameDisks = request.onlyDisks === undefined || request.onlyDisks.join() === source.labels.join();
+  const complete = state.steps.get('recheck')?.state === 'done';
+  return source.host === request.address.host && sameFolder && sameDisks && !complete;
+}
+
+/** The run that `--run ID` names, or the only unfinished one of the VM that `--vm NAME` names. */
+export async function findRun(
+  store: RunStore,
+  which: { run?: string | undefined; vm?: string | undefined },
+): Promise<string> {
+  if (which.run !== undefined) return store.resolveId(which.run);
+  if (which.vm === undefined)
+    throw new UsageError('No run is named.', 'Use --run ID or --vm NAME; list them with: stackferry status');
+  const wanted = which.vm;
+  const fits = (state: RunState) =>
+    state.vm !== null &&
+    (state.vm.name === wanted ||
+      `id:${state.vm.id}` === wanted ||
+      `uuid:${state.vm.uuid ?? ''}` === wanted.toLowerCase());
+  const open = (await store.list()).filter((state) => fits(state) && isUnfinished(state));
+  const [only, ...more] = open;
+  if (!only) throw new UsageError(`There is no unfinished run of ${wanted}.`, 'List runs with: stackferry status');
+  if (more.length > 0) throw severalRuns(wanted, open);
+  return only.run;
+}
+
+/** What each phase reads of the plan. */
+const needs = {
+  export: [],
+  convert: ['images'],
+  upload: ['cloud', 'images'],
+  volume: ['cloud', 'volumes'],
+  server: ['cloud', 'ports', 'server'],
+} as const;
+
+/** The phase that must be done before another. */
+const before: Record<Phase, Phase | null> = {
+  export: null,
+  convert: 'export',
+  upload: 'convert',
+  volume: 'upload',
+  server: 'volume',
+};
+
+/** Runs one phase of an existing run. The run is complete when its server is made. */
+export async function runPhase(
+  base: SessionBase,
+  run: string,
+  phase: Phase,
+  given: Partial<MappingOptions>,
+): Promise<RunState> {
+  let final: RunState | undefined;
+  await withRun(base, { resume: run }, async ({ rc }) => {
+    final = rc.state;
+    assertReady(rc.state, phase);
+    const options = await takeOptions(rc, given);
+    await ensureSections(rc, options, needs[phase]);
+    await runSteps(rc, listSteps(rc.state, [phase]));
+    return phase === 'server' ? 'done' : 'open';
+  });
+  if (!final) throw new Error('no run was opened');
+  return final;
+}
+
+function assertReady(state: RunState, phase: Phase): void {
+  const earlier = before[phase];
+  if (earlier === null || !state.plan.has('source')) return;
+  const source = section(state, 'source');
+  const prefix = { export: 'export:', convert: 'convert:', upload: 'image:', volume: 'volume:', server: 'server' }[
+    earlier
+  ];
+  const missing = source?.labels.filter((label) => state.steps.get(`${prefix}${label}`)?.state !== 'done') ?? [];
+  if (earlier === 'export' && state.steps.get('recheck')?.state !== 'done') missing.push('the last look at the source');
+  if (missing.length === 0) return;
+  throw new UsageError(
+    `Run ${state.run} is not so far: ${earlier} is not done for ${missing.join(', ')}.`,
+    earlier === 'export'
+      ? `Go on with: stackferry export --vm ${state.vm?.name ?? ''}`
+      : `First: stackferry ${earlier} --run ${state.run}`,
+  );
+}
+
+/** The address of a run's source, in the words of the source options: what a later command need not say again. */
+export async function sourceOptionsOf(
+  store: RunStore,
+  run: string,
+): Promise<{ esxi?: string; esxiSshPort?: number; esxiUser?: string }> {
+  const source = section(await store.read(run), 'source');
+  return source ? { esxi: source.host, esxiSshPort: source.port, esxiUser: source.user } : {};
+}

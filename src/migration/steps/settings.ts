@@ -1,0 +1,28 @@
+/** How long to wait for what, in milliseconds; each has an option `--timeout-…` in seconds. */
+export interface Timeouts {
+  shutdownMs: number;
+  imageMs: number;
+  volumeMs: number;
+  serverMs: number;
+  consoleMs: number;
+}
+
+export const defaultTimeouts: Timeouts = {
+  shutdownMs: 300_000,
+  imageMs: 1_800_000,
+  volumeMs: 7_200_000,
+  serverMs: 600_000,
+  consoleMs: 300_000,
+};
+
+/** What a person allowed and how things are done; not part of the plan, so a resumed run may be given other ones. */
+export interface RunSettings {
+  /** Shut a running guest down by its Tools. */
+  powerOff: boolean;
+  /** Pull the plug when the guest has not shut down in time. */
+  forceOff: boolean;
+  streams: number;
+  compress: boolean;
+  sha256: boolean;
+  timeouts: Timeouts;
+}
