@@ -109,11 +109,15 @@ export function serviceMessage(body: string): { text: string; type: string | und
   } catch {
     // Not JSON: HTML or text.
   }
-  const text = trimmed
-    .replace(/<(head|style|script)[\s\S]*?<\/\1>/gi, ' ')
+  // Glance's pages repeat the status in a heading; what counts stands below it.
+  const page = trimmed.replace(/<(head|style|script)[\s\S]*?<\/\1>/gi, ' ');
+  return { text: tidy(textOf(page.replace(/<h1>[\s\S]*?<\/h1>/gi, ' '))) || tidy(textOf(page)), type: undefined };
+}
+
+function textOf(html: string): string {
+  return html
     .replace(/<[^>]*>/g, ' ')
     .replace(/&(lt|gt|quot|amp|#39|nbsp);/g, (_whole, name: string) => ENTITIES[name] ?? ' ');
-  return { text: tidy(text), type: undefined };
 }
 
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', quot: '"', amp: '&', '#39': "'", nbsp: ' ' };

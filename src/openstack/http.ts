@@ -88,8 +88,13 @@ export class Http {
       headers: { ...request.headers, 'content-length': String(size) },
       timeout: { lookup: 10_000, connect: 15_000, secureConnect: 15_000, socket: UPLOAD_SILENCE_MS },
     });
+    // What failed first: our side of it, or the connection (whose error the pipeline hands to the source as well).
     let ownError: unknown;
-    source.once('error', (error) => (ownError ??= error));
+    let theirError: unknown;
+    sender.once('error', (error) => (theirError ??= error));
+    source.once('error', (error) => {
+      if (error !== theirError) ownError ??= error;
+    });
     const answer = new Promise<HttpAnswer>((resolve, reject) => {
       sender.once('response', (response: IncomingMessage) => {
         const chunks: Buffer[] = [];

@@ -26,8 +26,9 @@ describe('what a service says', () => {
     [
       'Glance',
       '<html>\n <head>\n  <title>409 Conflict</title>\n </head>\n <body>\n  <h1>409 Conflict</h1>\n  There was a conflict &lt;here&gt;<br /><br />\n </body>\n</html>',
-      '409 Conflict There was a conflict <here>',
+      'There was a conflict <here>',
     ],
+    ['a proxy', '<html><head><title>x</title></head><body><h1>502 Bad Gateway</h1></body></html>', '502 Bad Gateway'],
     ['plain text', 'upstream connect error', 'upstream connect error'],
     ['nothing', '', ''],
   ])('reads %s', (_service, body, text) => {

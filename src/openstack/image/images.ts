@@ -231,5 +231,8 @@ function uploadError(error: unknown, id: string, sent: number, size: number): un
       'Glance looked into the content and does not take it as the disk_format that was declared; `qemu-img info` shows what it is. Try --image-format qcow2.',
     );
   }
+  if (isCode(error, 'cloud.conflict')) {
+    return recode(error, 'cloud.conflict', 'It has its content already, or another upload to it is going on.');
+  }
   return error;
 }
