@@ -24,8 +24,7 @@ const MAX_SCRIPT_BYTES = 30 * 1024;
  * - `f NAME FILE BLOCKS` frames up to BLOCKS x 64 KiB of a regular file; `l` refuses symbolic links.
  * - `s NAME FILE` frames a file's size and allocation, by `stat`, or by `ls` and `du` where that is missing.
  */
-const PRELUDE = `LC_ALL=C
-p() { sed 's/^/|/'; }
+const PRELUDE = `p() { sed 's/^/|/'; }
 h() { printf '@%s\\n' "$1"; shift; { "$@"; printf '\\n%s\\n' $?; } | p; }
 g() { printf '@%s\\n' "$1"; shift; { "$@" 2>&1; printf '\\n%s\\n' $?; } | p; }
 e() { esxcli --formatter=csv "$@" 2>/dev/null || esxcli "$@"; }

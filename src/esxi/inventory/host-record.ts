@@ -62,7 +62,13 @@ function digits(text: string | null): string | null {
   return /(\d+)\s*$/.exec(text ?? '')?.[1] ?? null;
 }
 
-/** `vmodl key: esxBasic`. Only this key is taken: the serial stands beside it. */
+/**
+ * `vmodl key: esxBasic`. Only this key is taken: the serial stands beside it. Where several licences are installed the
+ * evaluation is the one that is no longer in force.
+ */
 function licenseKey(text: string): string | null {
-  return /^[^\S\n]*vmodl key:[^\S\n]*([A-Za-z0-9._-]+)[^\S\n]*\r?$/im.exec(text)?.[1] ?? null;
+  const keys = [...text.matchAll(/^[^\S\n]*vmodl key:[^\S\n]*([A-Za-z0-9._-]+)[^\S\n]*\r?$/gim)].map(
+    ([, key = '']) => key,
+  );
+  return keys.find((key) => key !== 'eval') ?? keys[0] ?? null;
 }

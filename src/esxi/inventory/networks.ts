@@ -16,21 +16,30 @@ export function networksOfEsxcli(text: string): NetworkRecord[] {
   });
 }
 
-/** Port groups and who of them allows promiscuous mode, from `vim-cmd hostsvc/net/info`. */
-export function networksOfVimCmd(value: VimValue): { networks: NetworkRecord[]; promiscuous: Set<string> } {
-  const networks: NetworkRecord[] = [];
-  const promiscuous = new Set<string>();
-  for (const group of pickArray(value, 'portgroup').filter(isObject)) {
-    const spec = pick(group, 'spec');
-    const name = pickString(spec, 'name');
-    if (name === null) continue;
-    networks.push({ name, vlan_id: pickNumber(spec, 'vlanId'), vswitch: pickString(spec, 'vswitchName') });
-    const allowed =
-      pickBoolean(group, 'computedPolicy', 'security', 'allowPromiscuous') ??
-      pickBoolean(spec, 'policy', 'security', 'allowPromiscuous');
-    if (allowed === true) promiscuous.add(name);
-  }
-  return { networks, promiscuous };
+/** A port group of `vim-cmd hostsvc/net/info`; `promiscuous` is the policy in force, null where it is not told. */
+export interface VimPortGroup extends NetworkRecord {
+  promiscuous: boolean | null;
+}
+
+/** The port groups of `vim-cmd hostsvc/net/info` (vim.host.NetworkInfo). */
+export function portGroupsOfVimCmd(value: VimValue): VimPortGroup[] {
+  return pickArray(value, 'portgroup')
+    .filter(isObject)
+    .flatMap((group) => {
+      const spec = pick(group, 'spec');
+      const name = pickString(spec, 'name');
+      if (name === null) return [];
+      return [
+        {
+          name,
+          vlan_id: pickNumber(spec, 'vlanId'),
+          vswitch: pickString(spec, 'vswitchName'),
+          promiscuous:
+            pickBoolean(group, 'computedPolicy', 'security', 'allowPromiscuous') ??
+            pickBoolean(spec, 'policy', 'security', 'allowPromiscuous'),
+        },
+      ];
+    });
 }
 
 /** Lines of a batch that ask for the security policy of every port group and vSwitch. */

@@ -12,7 +12,11 @@ export interface Nic {
 }
 
 interface NicConfig {
-  index: number;
+  /** `ethernet0`; of a virtual function that is passed through `pciPassthru31`. */
+  label: string;
+  /** The device's key on the host. */
+  key: number;
+  /** Null where the .vmx leaves it to the default or says something unknown. */
   model: NicRecord['model'];
   mac: string | null;
   staticMac: boolean;
@@ -48,6 +52,7 @@ const MODEL_OF_WORD: Record<string, NicRecord['model']> = {
 
 /** On ESXi the NICs' keys begin here: `ethernet2` is 4002. */
 const FIRST_KEY = 4000;
+const FIRST_PCI_KEY = 13000;
 
 export interface NicSources {
   vmx: Vmx;
@@ -62,22 +67,22 @@ export interface NicSources {
 /** The VM's NICs by number. Which source counts: as for disks. */
 export function nicsOf(sources: NicSources): Nic[] {
   const { vmx, devices, guest, networks } = sources;
-  const fromVmx = new Map(nicsOfVmx(vmx).map((nic) => [nic.index, nic]));
-  const fromDevices = new Map((devices ? nicsOfDevices(devices) : []).map((nic) => [nic.index, nic]));
+  const fromVmx = new Map(nicsOfVmx(vmx).map((nic) => [nic.label, nic]));
+  const fromDevices = new Map((devices ? nicsOfDevices(devices) : []).map((nic) => [nic.label, nic]));
   const [first, second] = sources.preferDevices && devices ? [fromDevices, fromVmx] : [fromVmx, fromDevices];
   const addresses = guestNics(guest);
   return [...first.values()]
-    .sort((a, b) => a.index - b.index)
+    .sort((a, b) => a.key - b.key)
     .map((nic) => {
-      const other = second.get(nic.index);
+      const other = second.get(nic.label);
+      // The host prints flexible and vlance as the same device; only the .vmx tells them apart.
+      const isVlance = fromVmx.get(nic.label)?.model === 'vlance';
       const config: NicConfig = {
-        index: nic.index,
-        // Both print flexible and vlance as the same device; only the .vmx tells them apart.
-        model: fromVmx.get(nic.index)?.model === 'vlance' ? 'vlance' : (fromDevices.get(nic.index)?.model ?? nic.model),
+        ...nic,
+        model: isVlance ? 'vlance' : (nic.model ?? other?.model ?? defaultModel(vmx, nic.label)),
         mac: nic.mac ?? other?.mac ?? null,
-        staticMac: nic.staticMac,
         network: nic.network ?? other?.network ?? null,
-        connected: fromDevices.get(nic.index)?.connected ?? null,
+        connected: fromDevices.get(nic.label)?.connected ?? null,
         startConnected: nic.startConnected ?? other?.startConnected ?? null,
       };
       return nicOf(config, addresses, sources.running, networks);
@@ -91,13 +96,12 @@ function nicOf(
   networks: readonly NetworkRecord[],
 ): Nic {
   const byMac = addresses.filter(({ mac }) => mac !== null && mac === config.mac);
-  const seen =
-    byMac.length > 0 ? byMac : addresses.filter(({ key, mac }) => mac === null && key === FIRST_KEY + config.index);
+  const seen = byMac.length > 0 ? byMac : addresses.filter(({ key, mac }) => mac === null && key === config.key);
   const network = networkName(config.network, networks);
   const now = config.connected ?? seen[0]?.connected ?? null;
   return {
     record: {
-      label: `ethernet${config.index}`,
+      label: config.label,
       model: config.model,
       mac: config.mac,
       network,
@@ -110,40 +114,71 @@ function nicOf(
 }
 
 function nicsOfVmx(vmx: Vmx): NicConfig[] {
-  return vmx
-    .indexes('ethernet')
-    .filter((index) => vmx.flag(`ethernet${index}.present`, false))
-    .map((index) => {
-      const get = (key: string) => vmx.get(`ethernet${index}.${key}`)?.trim() ?? '';
-      const addressType = get('addressType').toLowerCase();
-      const byHand = addressType === 'static';
-      const [set, generated] = [macOf(get('address')), macOf(get('generatedAddress'))];
-      return {
-        index,
-        model: modelOfVmx(vmx, get('virtualDev')),
-        mac: byHand || addressType === '' ? (set ?? generated) : (generated ?? set),
-        staticMac: byHand,
-        network: nonEmpty(get('networkName')),
-        connected: null,
-        startConnected: vmx.flag(`ethernet${index}.startConnected`, true),
-      };
-    });
+  const ethernets = vmx.indexes('ethernet').filter((index) => vmx.flag(`ethernet${index}.present`, false));
+  const functions = vmx.indexes('pciPassthru').filter((index) => isSriov(vmx, index));
+  return [
+    ...ethernets.map((index) => {
+      const label = `ethernet${index}`;
+      const type = vmx.get(`${label}.addressType`);
+      const model = MODEL_OF_WORD[vmx.get(`${label}.virtualDev`)?.trim().toLowerCase() ?? ''] ?? null;
+      const macs = { set: vmx.get(`${label}.address`), generated: vmx.get(`${label}.generatedAddress`) };
+      return nicOfVmx(vmx, label, FIRST_KEY + index, model, type, macs);
+    }),
+    ...functions.map((index) => {
+      const label = `pciPassthru${index}`;
+      const type = vmx.get(`${label}.MACAddressType`);
+      const macs = { set: vmx.get(`${label}.MACAddress`), generated: vmx.get(`${label}.generatedMACAddress`) };
+      return nicOfVmx(vmx, label, FIRST_PCI_KEY + index, 'sriov', type, macs);
+    }),
+  ];
+}
+
+function nicOfVmx(
+  vmx: Vmx,
+  label: string,
+  key: number,
+  model: NicRecord['model'],
+  addressType: string | null,
+  macs: { set: string | null; generated: string | null },
+): NicConfig {
+  const type = addressType?.trim().toLowerCase() ?? '';
+  const byHand = type === 'static';
+  const [set, generated] = [macOf(macs.set?.trim() ?? ''), macOf(macs.generated?.trim() ?? '')];
+  return {
+    label,
+    key,
+    model,
+    mac: byHand || type === '' ? (set ?? generated) : (generated ?? set),
+    staticMac: byHand,
+    network: nonEmpty(vmx.get(`${label}.networkName`)),
+    connected: null,
+    startConnected: vmx.flag(`${label}.startConnected`, true),
+  };
+}
+
+/** A passed-through PCI function that is a NIC on a port group: an SR-IOV adapter. */
+export function isSriov(vmx: Vmx, index: number): boolean {
+  const label = `pciPassthru${index}`;
+  const network = vmx.get(`${label}.networkName`) ?? vmx.get(`${label}.MACAddressType`);
+  return vmx.flag(`${label}.present`, false) && nonEmpty(network) !== null;
 }
 
 /**
  * Without `virtualDev` the default depends on the guest (libvirt's vmx.c: "default depends on guestOS value"; VMware KB
  * 1001805): a 64-bit guest gets an E1000, for vlance has no 64-bit driver; a 32-bit guest a flexible adapter.
  */
-function modelOfVmx(vmx: Vmx, word: string): NicRecord['model'] {
-  if (word !== '') return MODEL_OF_WORD[word.toLowerCase()] ?? null;
+function defaultModel(vmx: Vmx, label: string): NicRecord['model'] {
+  if (nonEmpty(vmx.get(`${label}.virtualDev`)) !== null) return null;
   return /-?64(?:guest)?$/i.test(vmx.get('guestOS')?.trim() ?? '') ? 'e1000' : 'flexible';
 }
 
 function nicsOfDevices(devices: Devices): NicConfig[] {
   return devices.devices.filter(isNic).map((device) => {
     const backing = pick(device.object, 'backing');
+    const passed = device.key >= FIRST_PCI_KEY;
     return {
-      index: device.key - FIRST_KEY,
+      label: passed ? `pciPassthru${device.key - FIRST_PCI_KEY}` : `ethernet${device.key - FIRST_KEY}`,
+      key: device.key,
       model: MODEL_OF_TYPE[device.type] ?? null,
       mac: macOf(pickString(device.object, 'macAddress') ?? ''),
       staticMac: pickString(device.object, 'addressType')?.toLowerCase() === 'manual',
@@ -154,7 +189,12 @@ function nicsOfDevices(devices: Devices): NicConfig[] {
 }
 
 function isNic(device: Device): boolean {
-  return pick(device.object, 'macAddress') !== undefined && device.key >= FIRST_KEY && device.key < FIRST_KEY + 100;
+  const { key, object } = device;
+  return pick(object, 'macAddress') !== undefined && (isNumbered(key, FIRST_KEY) || isNumbered(key, FIRST_PCI_KEY));
+}
+
+function isNumbered(key: number, first: number): boolean {
+  return key >= first && key < first + 100;
 }
 
 function macOf(text: string): string | null {

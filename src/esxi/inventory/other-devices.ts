@@ -2,6 +2,7 @@ import { pick, pickString } from '../parse/vim-object.js';
 import type { Vmx } from '../parse/vmx.js';
 import { type Device, type Devices, backingType, connection, labelOf } from './devices.js';
 import { vmxPlaces } from './disk-devices.js';
+import { isSriov } from './nics.js';
 import type { VmFacts } from './schema.js';
 
 export type OtherDevices = Pick<
@@ -27,15 +28,17 @@ export function otherDevices(
 
 function fromVmx(vmx: Vmx): OtherDevices {
   const present = (name: string) => vmx.indexes(name).filter((i) => vmx.flag(`${name}${i}.present`, false));
-  const passthrough = present('pciPassthru').map((i) => ({
-    label: `pciPassthru${i}`,
-    isGpu: (vmx.get(`pciPassthru${i}.vgpu`) ?? '').trim() !== '',
-  }));
+  const passthrough = present('pciPassthru')
+    .filter((i) => !isSriov(vmx, i))
+    .map((i) => ({
+      label: `pciPassthru${i}`,
+      isGpu: (vmx.get(`pciPassthru${i}.vgpu`) ?? '').trim() !== '',
+    }));
   return {
     pciPassthrough: passthrough.filter(({ isGpu }) => !isGpu).map(({ label }) => label),
     vgpus: passthrough.filter(({ isGpu }) => isGpu).map(({ label }) => label),
     usbDevices: vmx.keys().flatMap((key) => {
-      const number = /^usb\.autoconnect\.device(\d{1,3})$/.exec(key)?.[1];
+      const number = /^usb(?:_xhci)?\.autoconnect\.device(\d{1,3})$/.exec(key)?.[1];
       return number !== undefined && (vmx.get(key) ?? '').trim() !== '' ? [`usb.autoConnect.device${number}`] : [];
     }),
     serialParallel: ['serial', 'parallel'].flatMap((kind) => present(kind).map((i) => `${kind}${i}`)),

@@ -5,7 +5,7 @@ import type { RemoteShell } from '../ssh/shell.js';
 import { type Frame, runScript, scriptsOf, textOf } from './batch.js';
 import { datastoresOfDf, datastoresOfEsxcli, datastoresOfSummary } from './datastores.js';
 import { HOST_LINES, canonicalUuid, hostRecord, objectOf } from './host-record.js';
-import { networksOfEsxcli, networksOfVimCmd, policyLines, promiscuousOf } from './networks.js';
+import { networksOfEsxcli, portGroupsOfVimCmd, policyLines, promiscuousOf } from './networks.js';
 import { DatastorePaths, folderOf, parseVolumeLinks } from './paths.js';
 import { type DiskResult, readDisks } from './disks.js';
 import type { DatastoreRecord, Inventory, NetworkRecord, SkippedRecord, VmRecord } from './schema.js';
@@ -20,18 +20,15 @@ const FIRST_LINES = [
   'g filesystems e storage filesystem list',
   'g portgroups e network vswitch standard portgroup list',
   'g volumes ls -l /vmfs/volumes',
-];
-/** Only asked where esxcli gave nothing. */
-const FALLBACK_LINES = [
-  'g datastores vim-cmd hostsvc/datastore/listsummary',
-  'g df df',
   'g net vim-cmd hostsvc/net/info',
 ];
+/** Only asked where esxcli gave nothing. */
+const FALLBACK_LINES = ['g datastores vim-cmd hostsvc/datastore/listsummary', 'g df df'];
 const TIMEOUT_MS = 300_000;
 
 /**
- * Reads a host's inventory in few round trips: one for the host and its list of VMs, one for the policies of its port
- * groups, one for each 50 VMs, about two for all descriptors and one for all extents. With `only` (selectors) just the
+ * Reads a host's inventory in few round trips: one for the host and its list of VMs, where
+ * needed one for the policies of its port groups, one for each 50 VMs, about two for all descriptors and one for all extents. With `only` (selectors) just the
  * VMs that fit, and those that share a name with one, are read. A VM that cannot be read goes to `skipped`; what a host
  * does not tell is null. Throws `esxi.no_inventory` where the host gives no list of VMs.
  */
@@ -43,7 +40,8 @@ export async function readInventory(
   const first = await runAll(shell, FIRST_LINES);
   const listing = listingOf(first.frames, first.stderr, shell);
   const links = parseVolumeLinks(textOf(first.frames.get('volumes')));
-  const { datastores, networks, promiscuous } = await surroundings(shell, first.frames, links);
+  const datastores = await datastoresOf(shell, first.frames, links);
+  const { networks, promiscuous } = networksOf(first.frames);
   const paths = new DatastorePaths(datastores, links);
   const listed = await chosen(shell, listing, options.only);
   const [policies, sources] = await Promise.all([
@@ -106,25 +104,37 @@ function listingOf(frames: ReadonlyMap<string, Frame>, stderr: string, shell: Re
   return listing;
 }
 
-/** Datastores and networks, from esxcli or, where it gives none, from vim-cmd and df. */
-async function surroundings(
+/** The datastores, from esxcli or, where it gives none, from vim-cmd or df. */
+async function datastoresOf(
   shell: RemoteShell,
   frames: ReadonlyMap<string, Frame>,
   links: ReadonlyMap<string, string>,
-): Promise<{ datastores: DatastoreRecord[]; networks: NetworkRecord[]; promiscuous: Set<string> | null }> {
-  let datastores = datastoresOfEsxcli(textOf(frames.get('filesystems')));
-  let networks = networksOfEsxcli(textOf(frames.get('portgroups')));
-  let promiscuous: Set<string> | null = null;
-  const [noDatastores, noNetworks] = [datastores.length === 0, networks.length === 0];
-  if (noDatastores || noNetworks) {
-    const more = await runAll(shell, FALLBACK_LINES);
-    if (noDatastores) {
-      datastores = datastoresOfSummary(objectOf(more.frames.get('datastores')));
-      if (datastores.length === 0) datastores = datastoresOfDf(textOf(more.frames.get('df')), links);
-    }
-    if (noNetworks) ({ networks, promiscuous } = networksOfVimCmd(objectOf(more.frames.get('net'))));
-  }
-  return { datastores, networks, promiscuous };
+): Promise<DatastoreRecord[]> {
+  const datastores = datastoresOfEsxcli(textOf(frames.get('filesystems')));
+  if (datastores.length > 0) return datastores;
+  const more = await runAll(shell, FALLBACK_LINES);
+  const summaries = datastoresOfSummary(objectOf(more.frames.get('datastores')));
+  return summaries.length > 0 ? summaries : datastoresOfDf(textOf(more.frames.get('df')), links);
+}
+
+/**
+ * The networks, and the policies where one answer told them all. (Asking esxcli costs a second for each port group, so
+ * that is only done where `net/info` is not to be had.)
+ */
+function networksOf(frames: ReadonlyMap<string, Frame>): {
+  networks: NetworkRecord[];
+  promiscuous: Set<string> | null;
+} {
+  const listed = networksOfEsxcli(textOf(frames.get('portgroups')));
+  const groups = portGroupsOfVimCmd(objectOf(frames.get('net')));
+  const networks =
+    listed.length > 0 ? listed : groups.map(({ name, vlan_id, vswitch }) => ({ name, vlan_id, vswitch }));
+  const told = new Map(groups.map(({ name, promiscuous }) => [name, promiscuous]));
+  const complete = networks.every(({ name }) => typeof told.get(name) === 'boolean');
+  return {
+    networks,
+    promiscuous: complete ? new Set([...told.keys()].filter((name) => told.get(name) === true)) : null,
+  };
 }
 
 async function readPolicies(shell: RemoteShell, networks: readonly NetworkRecord[]): Promise<Set<string>> {

@@ -620,6 +620,29 @@ export const oddVms: OddVm[] = [
       problems: { 'scsi0:1': ['disk.bad_descriptor'] },
     },
   },
+  {
+    id: 37,
+    name: 'sriov',
+    vmx: [
+      'guestOS = "centos7-64"',
+      'pciPassthru31.present = "TRUE"',
+      'pciPassthru31.networkName = "VM Network"',
+      'pciPassthru31.MACAddressType = "static"',
+      'pciPassthru31.MACAddress = "00:50:56:00:00:31"',
+      ...nic(1, 'virtualDev = "vmxnet"'),
+      ...nic(0, 'virtualDev = "unheard-of"'),
+      ...nic(2, 'virtualDev = "pvrdma"'),
+    ],
+    expect: {
+      nics: [
+        { label: 'ethernet0', model: null },
+        { label: 'ethernet1', model: 'flexible' },
+        { label: 'ethernet2', model: 'pvrdma' },
+        { label: 'pciPassthru31', model: 'sriov', mac: '00:50:56:00:00:31', network: 'VM Network' },
+      ],
+      facts: { pciPassthrough: [], staticMacs: ['pciPassthru31'] },
+    },
+  },
 ];
 
 function deepChain(name: string, depth: number): Record<string, string | number> {
