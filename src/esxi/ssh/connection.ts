@@ -71,10 +71,17 @@ export class Connection {
   }
 
   /**
-   * Starts a command when a session is free. `sent` is called right before the host may begin to run it. Rejects with
+   * Starts a command when a session is free. `sent` is called right before the host may begin to run it, `adopt` as
+   * soon as it does: it must listen to the channel there and then, for the exit status of a quick command comes with
+   * the same packet, before any promise could tell. Rejects with
    * `esxi.connection_lost` if the connection goes first, `esxi.exec_refused` if the host runs no commands.
    */
-  async exec(command: string, signal: AbortSignal, sent: () => void): Promise<ClientChannel> {
+  async exec<T>(
+    command: string,
+    signal: AbortSignal,
+    sent: () => void,
+    adopt: (channel: ClientChannel) => T,
+  ): Promise<T> {
     for (;;) {
       await this.#enter(signal);
       let released = false;
@@ -85,9 +92,10 @@ export class Connection {
       };
       try {
         sent();
-        const channel = await this.#open(command, signal);
-        channel.once('close', release);
-        return channel;
+        return await this.#open(command, signal, (channel) => {
+          channel.once('close', release);
+          return adopt(channel);
+        });
       } catch (error) {
         const others = this.#active - 1;
         release();
@@ -154,7 +162,7 @@ export class Connection {
   }
 
   /** ssh2 does not always call back when the connection drops, so its close is raced with everything. */
-  #open(command: string, signal: AbortSignal): Promise<ClientChannel> {
+  #open<T>(command: string, signal: AbortSignal, adopt: (channel: ClientChannel) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       let settled = false;
       const settle = (act: () => void) => {
@@ -193,7 +201,7 @@ export class Connection {
             return;
           }
           settle(() => {
-            if (error === undefined) resolve(channel);
+            if (error === undefined) resolve(adopt(channel));
             else if ('reason' in error && error.reason !== undefined) reject(new ChannelRefused(error.message));
             else if (/unable to exec/i.test(error.message))
               reject(refusedExec(this.name, 'it runs no commands', error));

@@ -106,18 +106,22 @@ class Pool implements SshShell {
     await Promise.all(connections.map((connection) => connection.end()));
   }
 
-  async #start(
+  #start(
     connection: Connection,
     command: string,
     signal: AbortSignal,
     sent: () => void,
     input: string | undefined,
   ): Promise<RunningCommand> {
-    const channel = await connection.exec(command, signal, () => {
-      this.#trips++;
-      sent();
-    });
-    return follow(channel, signal, input);
+    return connection.exec(
+      command,
+      signal,
+      () => {
+        this.#trips++;
+        sent();
+      },
+      (channel) => follow(channel, signal, input),
+    );
   }
 
   /** The one policy for lost connections: try again, unless the command may have begun and must not run twice. */

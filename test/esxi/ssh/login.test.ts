@@ -265,13 +265,13 @@ describe('a password', () => {
     let calls = 0;
     const password = async () => {
       calls++;
-      await delay(150);
+      await delay(900);
       for (const client of esx.clients) client.end();
-      await delay(150);
+      await delay(900);
       return secretOnce('pw').get();
     };
     const target = targetFor(dir, esx.port, { insecure: true, password });
-    const shell = await openWithTimes(target, recorder().ctx, { phaseMs: 250, keepaliveMs: 15_000 });
+    const shell = await openWithTimes(target, recorder().ctx, { phaseMs: 1500, keepaliveMs: 15_000 });
     shells.push(shell);
     expect(calls).toBe(1);
     expect(esx.connections).toBe(2);
@@ -434,6 +434,7 @@ describe('odd endings of commands', () => {
     expect((await shell.run('again')).stdout.toString()).toBe('ran again\n');
     await esx.stop();
     await delay(50);
+    who.events.length = 0;
     expect(await rejection(shell.run('gone'))).toMatchObject({ code: 'host.no_ssh' });
     expect(who.events.filter((event) => event.kind === 'retry')).toHaveLength(2);
   });
