@@ -4,7 +4,7 @@ import { lstat, mkdir, mkdtemp, open, realpath, rename, rm } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { StackferryError, UsageError, formatBytes, throwIfAborted, type Context } from '../core/index.js';
-import { freeBytes, hashRawFile, writeError } from '../disk/index.js';
+import { freeBytes, writeError } from '../disk/index.js';
 import { checkSource } from './check-source.js';
 import { hashGuestView } from './guest-view.js';
 import { qemuImg } from './qemu-img.js';
@@ -124,9 +124,7 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
     await progress(ctx, `compare ${name}`, output, size, (onPercent) => compare(request, checked, part, onPercent));
     if (outputFormat === 'qcow2') await qemuImg(['check', '-f', 'qcow2', part], ctx, { what: `check ${output}` });
     const hashed = await progress(ctx, `hash ${name}`, output, size, (_, onBytes) =>
-      outputFormat === 'raw'
-        ? hashRawFile(part, { signal: ctx.signal, onProgress: onBytes })
-        : hashGuestView(part, outputFormat, ctx, onBytes),
+      hashGuestView(part, outputFormat, ctx, onBytes),
     );
     checkHash(request, output, hashed);
     await checkUnchanged(checked);

@@ -6,6 +6,7 @@ import { StackferryError, systemCode, throwIfAborted, type Context } from '../co
 import { CHUNK_BYTES, ContentHasher } from '../disk/index.js';
 import { NbdReader } from './nbd.js';
 import { missingTool, qemuImg, summarize } from './qemu-img.js';
+import { bytesAt, withFile } from './source.js';
 
 interface Run {
   start: number;
@@ -13,9 +14,12 @@ interface Run {
   zero: boolean;
 }
 
+/** Reads exactly so many bytes of the guest's view. */
+type ReadExactly = (offset: number, length: number) => Promise<Buffer>;
+
 /**
  * The content hash of an image's guest view, in whatever format: `qemu-img map` says which ranges are zeros, the others
- * are read through a qemu-nbd of our own on a private socket. Nothing is written.
+ * are read (from a raw file as it is, else through a qemu-nbd of our own on a private socket). Nothing is written.
  */
 export async function hashGuestView(
   path: string,
@@ -24,6 +28,12 @@ export async function hashGuestView(
   onProgress: (done: number) => void,
 ): Promise<{ contentHash: string; bytes: number }> {
   const runs = await mapRuns(path, format, ctx);
+  if (format === 'raw') {
+    return withFile(path, async (file) => {
+      const { size } = await file.stat();
+      return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress);
+    });
+  }
   const folder = await mkdtemp(join(tmpdir(), 'stackferry-'));
   const socket = join(folder, 'nbd');
   const stop = new AbortController();
@@ -50,7 +60,8 @@ export async function hashGuestView(
   let reader: NbdReader | null = null;
   try {
     reader = await Promise.race([connectWhenUp(socket, ctx), ended]);
-    return await hashRuns(reader, runs, ctx, onProgress);
+    const { bytes } = reader;
+    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress);
   } finally {
     reader?.close();
     stop.abort();
@@ -91,7 +102,8 @@ async function mapRuns(path: string, format: string, ctx: Context): Promise<Run[
 }
 
 async function hashRuns(
-  reader: NbdReader,
+  readExactly: ReadExactly,
+  size: number,
   runs: readonly Run[],
   ctx: Context,
   onProgress: (done: number) => void,
@@ -100,18 +112,19 @@ async function hashRuns(
   let at = 0;
   for (const run of runs) {
     if (run.start !== at) break;
-    const end = Math.min(reader.bytes, run.start + run.length);
+    const end = Math.min(size, run.start + run.length);
     if (run.zero) {
       hasher.zeros(end - at);
       at = end;
       continue;
     }
-    const read = (from: number) => (from < end ? reader.read(from, Math.min(CHUNK_BYTES, end - from)) : null);
+    const read = (from: number) => (from < end ? readExactly(from, Math.min(CHUNK_BYTES, end - from)) : null);
     // One read ahead, so that qemu-nbd works while this process hashes.
     let next = read(at);
     while (next !== null) {
       throwIfAborted(ctx.signal);
       const bytes = await next;
+      if (bytes.length === 0) break;
       next = read(at + bytes.length);
       next?.catch(() => undefined);
       hasher.update(bytes);
@@ -119,8 +132,8 @@ async function hashRuns(
       onProgress(at);
     }
   }
-  if (at !== reader.bytes) {
-    throw new StackferryError('convert.failed', `qemu-img maps only ${at} of the image's ${reader.bytes} bytes.`, {
+  if (at !== size) {
+    throw new StackferryError('convert.failed', `qemu-img maps only ${at} of the image's ${size} bytes.`, {
       hint: 'Check the image with `qemu-img check`.',
     });
   }

@@ -155,10 +155,11 @@ export class NbdReader {
         const head = await queue.take(16);
         const waiting = this.#waiting.get(head.readBigUInt64BE(8));
         if (head.readUInt32BE(0) !== REPLY_MAGIC || !waiting) throw broken('it answers what was not asked');
-        this.#waiting.delete(head.readBigUInt64BE(8));
         const errno = head.readUInt32BE(4);
+        // It stays among the waiting until its bytes are there, so that it hears of a connection that ends between.
         if (errno !== 0) waiting.reject(broken(`the image cannot be read there (error ${errno})`));
         else waiting.resolve(await queue.take(waiting.length));
+        this.#waiting.delete(head.readBigUInt64BE(8));
       }
     } catch (error) {
       this.#failure = error;

@@ -105,9 +105,9 @@ function contentId(text: string | undefined, key: string): string {
 /**
  * Reads a VMDK descriptor ("Virtual Disk Format 1.1"; what ESXi writes is that text with the extent types VMFS,
  * VMFSSPARSE, SESPARSE, VMFSRDM). Line ends, letter case of keys and words, a byte-order mark, blanks around `=` and
- * a missing final newline do not matter. Names are given as written: whoever opens them judges them.
+ * a missing final newline do not matter, nor does padding with NULs (qemu-img leaves it). Names are given as written: whoever opens them judges them.
  *
- * Throws `disk.bad_descriptor` for what is no descriptor (binary, NUL bytes, over 64 KiB), for what is missing, for a
+ * Throws `disk.bad_descriptor` for what is no descriptor (binary, NUL bytes in it, over 64 KiB), for what is missing, for a
  * value given twice with different contents and for impossible sizes.
  */
 export function parseDescriptor(input: Uint8Array | string): VmdkDescriptor {
@@ -115,7 +115,7 @@ export function parseDescriptor(input: Uint8Array | string): VmdkDescriptor {
   if (size > MAX_DESCRIPTOR_BYTES) {
     throw bad(`The file has ${size} bytes: a VMDK descriptor has at most ${MAX_DESCRIPTOR_BYTES}.`);
   }
-  const text = (typeof input === 'string' ? input : decode(input)).replace(/^\uFEFF/, '');
+  const text = (typeof input === 'string' ? input : decode(input)).replace(/^\uFEFF|\0+$/g, '');
   if (/[\0-\x08\x0b\x0e-\x1f]/.test(text)) throw bad('The file is no VMDK descriptor: it holds binary data.');
 
   const values = new Map<string, string>();

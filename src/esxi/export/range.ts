@@ -55,6 +55,7 @@ async function readOnce(
   const running = await shell.stream(`dd if=${quote(remotePath)} ${blocks}`);
   const proved: ProvedChunk[] = [];
   let got = 0;
+  let ended = false;
   const watch = { stalled: false };
   const stall = setTimeout(() => {
     watch.stalled = true;
@@ -85,17 +86,23 @@ async function readOnce(
         if (filled === chunk.length) await close();
       }
     }
+    ended = got <= bytes;
     if (filled > 0 && got === bytes) await close();
   } catch (error) {
     throwIfAborted(ctx.signal);
     if (error instanceof StackferryError) throw error;
     throw lost(range, got, error);
   } finally {
+    if (!ended) {
+      clearTimeout(stall);
+      ctx.signal.removeEventListener('abort', stop);
+      running.kill();
+    }
+  }
+  const { exitCode, stderr } = await running.finished.finally(() => {
     clearTimeout(stall);
     ctx.signal.removeEventListener('abort', stop);
-    if (got !== bytes) running.kill();
-  }
-  const { exitCode, stderr } = await running.finished;
+  });
   throwIfAborted(ctx.signal);
   if (watch.stalled) throw lost(range, got, new Error(`no byte for ${STALL_MS / 1000} s`));
   if (got > bytes) throw failed(range, `the host sent more than the ${bytes} bytes that were asked for`);
