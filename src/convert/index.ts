@@ -1,7 +1,6 @@
 /** Images on this machine: sources checked before qemu-img sees them, conversions that are proved. */
-export type { ConvertRequest, ConvertedImage, OutputFormat, SourceFormat } from './types.js';
+export type { ConvertRequest, SourceFormat } from './types.js';
 export { convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
 export { hashGuestView } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';
-export type { CheckedSource, SourceFile } from './source.js';

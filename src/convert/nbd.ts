@@ -15,7 +15,7 @@ const REPLY_MAGIC = 0x67446698;
 const CMD_READ = 0;
 const CMD_DISCONNECT = 2;
 /** The most that a server must take in one request without negotiation of block sizes. */
-export const MAX_READ = 32 * 1024 * 1024;
+const MAX_READ = 32 * 1024 * 1024;
 
 function broken(why: string, cause?: unknown): StackferryError {
   return new StackferryError('convert.failed', `Reading the image through qemu-nbd failed: ${why}.`, {
@@ -126,6 +126,7 @@ export class NbdReader {
   /** Reads exactly so many bytes (at most {@link MAX_READ}). Several reads may be under way. */
   async read(offset: number, length: number): Promise<Buffer> {
     if (this.#failure !== undefined) throw broken(messageOf(this.#failure), this.#failure);
+    if (length > MAX_READ) throw new RangeError(`one read takes at most ${MAX_READ} bytes`);
     const handle = this.#handle++;
     const request = Buffer.alloc(28);
     request.writeUInt32BE(REQUEST_MAGIC, 0);

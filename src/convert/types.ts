@@ -1,6 +1,6 @@
 import type { Context } from '../core/index.js';
 
-export type OutputFormat = 'raw' | 'qcow2';
+type OutputFormat = 'raw' | 'qcow2';
 /** qemu-img's names of what a local image can be. `vpc` is VHD. */
 export type SourceFormat = 'vmdk' | 'raw' | 'qcow2' | 'vpc' | 'vhdx' | 'vdi';
 

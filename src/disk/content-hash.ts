@@ -90,7 +90,7 @@ export interface FilePart {
   bytes: number;
 }
 
-export interface HashOptions {
+interface HashOptions {
   signal: AbortSignal;
   /** Also the SHA-256 of all bytes (zeros are hashed too, so it costs a pass of its own kind). */
   sha256?: boolean;
@@ -98,7 +98,7 @@ export interface HashOptions {
   onProgress?: (done: number) => void;
 }
 
-export interface HashResult {
+interface HashResult {
   contentHash: string;
   sha256: string | null;
   bytes: number;

@@ -9,8 +9,6 @@ export {
   kindOf,
   parseDescriptor,
   serializeDescriptor,
-  type ExtentAccess,
-  type ExtentType,
   type VmdkDescriptor,
   type VmdkExtent,
   type VmdkKind,
@@ -32,7 +30,5 @@ export {
   isZero,
   readFully,
   type FilePart,
-  type HashOptions,
-  type HashResult,
 } from './content-hash.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';

@@ -13,8 +13,8 @@ const extentTypes = ['FLAT', 'SPARSE', 'ZERO', 'VMFS', 'VMFSSPARSE', 'SESPARSE',
 /** The parent CID of a disk without a parent. */
 export const NO_PARENT_CID = 'ffffffff';
 
-export type ExtentAccess = (typeof accessWords)[number];
-export type ExtentType = (typeof extentTypes)[number];
+type ExtentAccess = (typeof accessWords)[number];
+type ExtentType = (typeof extentTypes)[number];
 export type VmdkKind =
   'flat' | 'vmfs_sparse' | 'se_sparse' | 'rdm_virtual' | 'rdm_physical' | 'stream_optimized' | 'sparse';
 

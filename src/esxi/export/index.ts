@@ -1,14 +1,5 @@
 /** Moves the disk files of a powered-off VM from the host to this machine, checked before and after. */
-export type {
-  CopiedDisk,
-  CopiedFile,
-  CopyOptions,
-  DiskPlan,
-  ExportPlan,
-  ExtentPlan,
-  LinkPlan,
-  PlanOptions,
-} from './types.js';
+export type { DiskPlan, ExportPlan } from './types.js';
 export { planExport } from './plan.js';
 export { copyDisk } from './copy.js';
 export { recheckSource } from './recheck.js';

@@ -51,7 +51,7 @@ export function presentFile(probe: FileProbe | undefined, label: string, path: s
   return probe;
 }
 
-export function lockedError(label: string, path: string, holder: string): StackferryError {
+function lockedError(label: string, path: string, holder: string): StackferryError {
   return diskError(
     'disk.locked',
     label,

@@ -62,7 +62,7 @@ export interface CopyOptions {
   sha256?: boolean;
 }
 
-export interface CopiedFile {
+interface CopiedFile {
   /** Absolute path on this machine. */
   path: string;
   bytes: number;
