@@ -68,6 +68,7 @@ E
   chmod 755 "$STATE/bin/ebtables"
 }
 
+command_line() { { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null || true; } # command_line PID
 net_up() { # this host is the provider network's gateway, so its guests are reached without a namespace
   ip link show "$PHY" >/dev/null 2>&1 || ip link add "$PHY" type veth peer name "$PHY_HOST"
   ip link set "$PHY" up
@@ -86,7 +87,7 @@ net_down() { # net_down NETWORK_ID…: what Neutron's agents made and do not tak
   for file in "$STATE"/neutron/dhcp/*/pid "$STATE"/neutron/external/pids/*.pid*; do # dnsmasq, haproxy
     [[ -s $file ]] || continue
     read -r pid <"$file" || true # no line end
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$STATE/"; then kill "$pid" 2>/dev/null || true; fi
+    if command_line "$pid" | grep -q "$STATE/"; then kill "$pid" 2>/dev/null || true; fi
     rm -f "$file"
   done
   for id in "$@"; do
@@ -112,11 +113,9 @@ guests_down() { # servers of ours: their files lie in our folder
       fi
     done
   fi
-  for file in /proc/[0-9]*/cmdline; do # left by a libvirtd that was killed
-    if tr '\0' ' ' <"$file" 2>/dev/null | grep -q "^[^ ]*qemu-system[^ ]* .*$STATE/nova/"; then
-      id=${file#/proc/}
-      kill "${id%/cmdline}" 2>/dev/null || true
-    fi
+  for file in /proc/[0-9]*; do # left by a libvirtd that was killed
+    id=${file#/proc/}
+    if command_line "$id" | grep -q "^[^ ]*qemu-system[^ ]* .*$STATE/nova/"; then kill "$id" 2>/dev/null || true; fi
   done
 }
 guests_forget() { # definitions: the next cloud counts from instance-00000001 again
