@@ -93,10 +93,8 @@ function failureAfter(lines: readonly string[], login: number): ConsoleVerdict |
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?|[()*+][A-Z0-9]|[=>c78DEHM])/g;
 
 function plain(log: string): string {
-  return (
-    log
-      .replace(ESCAPES, '')
-      .replace(/\r+\n?/g, '\n')
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '')
-  );
+  return log
+    .replace(ESCAPES, '')
+    .replace(/\r+\n?/g, '\n')
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
 }
