@@ -123,7 +123,12 @@ function textOf(html: string): string {
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', quot: '"', amp: '&', '#39': "'", nbsp: ' ' };
 
 function tidy(text: string): string {
-  const line = redactText(text.replace(/\s+/g, ' ').trim());
+  const line = redactText(
+    text
+      .replace(/<br ?\/?>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim(),
+  );
   return line.length > 600 ? `${line.slice(0, 600)}…` : line;
 }
 

@@ -21,7 +21,7 @@ export type { SecurityGroup, SecurityGroups } from './network/security-groups.js
 export { left, type Limit, type Limits, type Zone, type Zones } from './limits.js';
 export { chooseFlavor, type FlavorChoice, type FlavorNeed, type RejectedFlavor } from './flavors.js';
 export { imageProperties, type GuestHardware, type ImageDescription } from './image-properties.js';
-export { markerMetadata, markerOf, type Marker, type MarkerFilter } from './markers.js';
+export type { Marker, MarkerFilter } from './markers.js';
 export type { Wait } from './wait.js';
 export type { ChangingRequest } from './session.js';
 export { guestOs, type GuestOs } from './guest-os.js';

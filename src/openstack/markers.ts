@@ -38,10 +38,3 @@ export function markerText(marker: Marker): string {
 export function hasMarker(metadata: Readonly<Record<string, unknown>>, filter: MarkerFilter): boolean {
   return metadata[RUN_KEY] === filter.run && (filter.step === undefined || metadata[STEP_KEY] === filter.step);
 }
-
-/** The marker that metadata (or image properties) carry, if they carry a whole one. */
-export function markerOf(metadata: Readonly<Record<string, unknown>>): Marker | undefined {
-  const run = metadata[RUN_KEY];
-  const step = metadata[STEP_KEY];
-  return typeof run === 'string' && typeof step === 'string' ? { run, step } : undefined;
-}

@@ -21,6 +21,11 @@ describe('what a service says', () => {
       '{"errors": [{"status": 404, "title": "Not Found", "detail": "No resource provider"}]}',
       'No resource provider',
     ],
+    [
+      'Glance, JSON',
+      '{"message": "Image ID x already exists!<br /><br />\\n\\n\\n", "code": "409 Conflict"}',
+      'Image ID x already exists!',
+    ],
     ['plain message', '{"message": "no", "code": "404 Not Found"}', 'no'],
     ['nested message', '{"message": {"detail": "deep"}}', 'deep'],
     [

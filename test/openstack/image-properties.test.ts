@@ -90,7 +90,7 @@ describe('image properties', () => {
         fc.string(),
         (description, guestId) => {
           for (const value of Object.values(imageProperties({ ...LINUX, guestId }, { ...image, description }))) {
-            expect([...value].length).toBeLessThanOrEqual(255);
+            expect(Array.from(value).length).toBeLessThanOrEqual(255);
             expect(value).not.toBe('');
           }
         },

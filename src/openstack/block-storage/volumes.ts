@@ -235,7 +235,7 @@ export function volumesOf(service: Service): Volumes {
 
 /** Its name, or its id where it has none. */
 function nameOf({ name, id }: Volume): string {
-  return name ? name : id;
+  return name === undefined || name === null || name === '' ? id : name;
 }
 
 function createBody(input: CreateVolume): Record<string, unknown> {

@@ -33,7 +33,7 @@ export const serverSchema = z.object({
   flavor: z.looseObject({ id: z.string().optional(), original_name: z.string().optional() }).optional(),
   key_name: z.string().nullish(),
   config_drive: z.union([z.string(), z.boolean()]).nullish(),
-  hostname: z.string().nullish(),
+  'OS-EXT-SRV-ATTR:hostname': z.string().nullish(),
   'os-extended-volumes:volumes_attached': z
     .array(z.object({ id: z.string(), delete_on_termination: z.boolean().optional() }))
     .default([]),

@@ -88,6 +88,11 @@ export interface Images {
   findByMarker(filter: MarkerFilter): Promise<Image[]>;
   /** Waits until `active`; throws `cloud.image_failed` where that can no longer be, `cloud.image_timeout`. */
   waitActive(id: string, wait: Wait): Promise<Image>;
+  /**
+   * Waits until an upload that was cut is over for Glance too, and shows what became of it: `queued` (send it again),
+   * `active` (only the answer was lost), another status (make a new image). Throws `cloud.image_timeout`.
+   */
+  waitSettled(id: string, wait: Wait): Promise<Image>;
   /** False if it was gone already. Throws `cloud.image_in_use` while a volume depends on it. */
   delete(id: string): Promise<boolean>;
 }
@@ -172,6 +177,17 @@ export function imagesOf(service: Service): Images {
           state === 'saving'
             ? 'Glance still takes the content in; a slow store needs time.'
             : 'Glance has not finished; the operator can see in its log what it waits for.',
+      }),
+
+    waitSettled: (id, wait) =>
+      waitFor(service.ctx, wait, {
+        task: `image:${id}`,
+        label: `the broken upload of image ${id} to be over`,
+        code: 'cloud.image_timeout',
+        look: () => images.get(id),
+        done: (image) => !ON_ITS_WAY.has(image.status),
+        state: (image) => image.status,
+        remedy: () => 'Glance still holds the broken upload: delete the image and begin with a new one.',
       }),
 
     async delete(id) {

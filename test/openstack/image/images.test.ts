@@ -88,6 +88,17 @@ describe('images', () => {
     expect(error.hint).toContain('--timeout-image');
   });
 
+  it('whose upload was cut are waited for until Glance knows it, and shown as they are then', async () => {
+    const { cloud } = await connected({
+      [`GET ${IMAGES}/i1`]: [{ body: image({ status: 'saving' }) }, { body: image({ status: 'queued' }) }],
+      [`GET ${IMAGES}/i2`]: { body: image({ status: 'active' }) },
+      [`GET ${IMAGES}/i3`]: { body: image({ status: 'saving' }) },
+    });
+    expect((await cloud.images.waitSettled('i1', { timeoutMs: 60_000 })).status).toBe('queued');
+    expect((await cloud.images.waitSettled('i2', { timeoutMs: 60_000 })).status).toBe('active');
+    expect((await failure(cloud.images.waitSettled('i3', { timeoutMs: 5_000 }))).code).toBe('cloud.image_timeout');
+  });
+
   it('are deleted; one that is gone is no error, one in use is named so', async () => {
     const { cloud } = await connected({
       [`DELETE ${IMAGES}/i1`]: { status: 204 },
