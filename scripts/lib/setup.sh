@@ -30,7 +30,7 @@ setup_packages() {
     set -Eeuo pipefail
     . "$0/scripts/lab.d/common.sh"
     . "$0/scripts/lab.d/packages.sh"
-    LOG=$1 STATE=$1
+    LOG=$1
     shift
     install_packages "$@"
   ' "$root_dir" "$LOG" "${missing[@]}"
@@ -77,7 +77,7 @@ setup_build() {
 }
 
 setup() { # setup PACKAGE…
-  LOG=$(mktemp -d "${TMPDIR:-/tmp}/stackferry-setup.XXXXXX") STATE=$LOG
+  LOG=$(mktemp -d "${TMPDIR:-/tmp}/stackferry-setup.XXXXXX")
   setup_packages "$@"
   setup_node
   setup_modules

@@ -2,23 +2,17 @@
 export type { ReadRate, ShellTimeouts } from './about.js';
 export { hostOver, openHost, type EsxiHost, type InventoryOptions } from './host.js';
 export { absolutePath } from './inventory/paths.js';
-export {
-  diskControllers,
-  diskKinds,
-  diskModes,
-  inventorySchema,
-  nicModels,
-  type DatastoreRecord,
-  type DiskProblem,
-  type DiskRecord,
-  type HostRecord,
-  type Inventory,
-  type NetworkRecord,
-  type NicRecord,
-  type SkippedRecord,
-  type VmFacts,
-  type VmRecord,
+export type {
+  DatastoreRecord,
+  DiskProblem,
+  DiskRecord,
+  HostRecord,
+  Inventory,
+  NetworkRecord,
+  NicRecord,
+  SkippedRecord,
+  VmFacts,
+  VmRecord,
 } from './inventory/schema.js';
-export { selectVms, type Selectable } from './inventory/select.js';
-export { parseVmfsLock, type VmfsLock } from './parse/vmkfstools-lock.js';
+export { selectVms } from './inventory/select.js';
 export type { PowerState } from './power-state.js';

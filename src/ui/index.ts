@@ -2,4 +2,4 @@ export { renderError } from './errors.js';
 export { ask } from './prompt.js';
 export { Reporter } from './reporter.js';
 export { render, renderJson, renderTable, type Column, type Format } from './table.js';
-export { paint, printable, type Terminal } from './terminal.js';
+export { printable, type Terminal } from './terminal.js';
