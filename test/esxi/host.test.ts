@@ -77,6 +77,18 @@ describe('a host', () => {
     expect(JSON.stringify(about)).not.toContain('33333');
   });
 
+  it('takes the licence that is in force, not the evaluation beside it', async () => {
+    const show = (...keys: string[]) =>
+      fake.answer(
+        'vim-cmd vimsvc/license --show',
+        keys.map((key) => `   serial: 0-1\n   vmodl key: ${key}\n`).join(''),
+      );
+    show('eval', 'esx.standard.cpuPackage');
+    expect((await host.about()).license).toBe('esx.standard.cpuPackage');
+    show('eval');
+    expect((await host.about()).license).toBe('eval');
+  });
+
   it('tells shell time-outs, null where it does not know', async () => {
     fake.answer(
       'esxcli system settings advanced list -o /UserVars/ESXiShellTimeOut',

@@ -38,7 +38,7 @@ export function parseVimObject(text: string): VimValue {
   if (start < 0) throw bad(1, 'there is no object');
   const reader = new Reader(lines, start);
   const first = (lines[start] ?? '').trim();
-  return reader.value(first, 0);
+  return reader.value(first, 0, 'item');
 }
 
 /** True for a printed fault (`vim.fault.NotFound`, `vmodl.fault.…`). */
@@ -80,6 +80,9 @@ export function pickArray(value: VimValue | undefined, ...path: string[]): VimVa
   return Array.isArray(found) ? found : [];
 }
 
+/** Whether a value stands behind `name =` or is an item of a list: it tells what may follow a string. */
+type Place = 'field' | 'item';
+
 class Reader {
   readonly #lines: readonly string[];
   #at: number;
@@ -90,10 +93,10 @@ class Reader {
   }
 
   /** Reads the value that begins with `text` on the current line; leaves the position behind its last line. */
-  value(text: string, depth: number): VimValue {
+  value(text: string, depth: number, place: Place): VimValue {
     if (depth > MAX_DEPTH) throw bad(this.#at + 1, 'it is nested too deeply');
-    if (text.startsWith('"')) return this.#string(text);
-    const typed = /^\(([^()]*)\)\s*(.*)$/.exec(text);
+    if (text.startsWith('"')) return this.#string(text, place);
+    const typed = /^\(([^()]*)\)\s*([\s\S]*)$/.exec(text);
     if (typed) {
       const rest = (typed[2] ?? '').replace(/\s*,?\s*$/, '');
       const type = typed[1] ?? '';
@@ -119,13 +122,14 @@ class Reader {
         this.#at++;
         return fields;
       }
-      const field = /^([A-Za-z_]\w*)\s*=\s*(.*)$/.exec(text);
+      // Only the beginning is trimmed: a string's first line may end in blanks of its own.
+      const field = /^([A-Za-z_]\w*)\s*=\s*([\s\S]*)$/.exec(line.trimStart());
       if (!field) {
         if (text !== '') throw bad(this.#at + 1, 'a field is expected');
         this.#at++;
         continue;
       }
-      const value = this.value(field[2] ?? '', depth + 1);
+      const value = this.value(field[2] ?? '', depth + 1, 'field');
       const name = field[1] ?? '';
       if (!fields.has(name)) fields.set(name, value);
     }
@@ -142,7 +146,7 @@ class Reader {
         return items;
       }
       if (text === '') this.#at++;
-      else items.push(this.value(text, depth + 1));
+      else items.push(this.value(line.trimStart(), depth + 1, 'item'));
     }
   }
 
@@ -156,7 +160,7 @@ class Reader {
   }
 
   /** `text` begins with the opening quote; it may go on over further lines. */
-  #string(text: string): string {
+  #string(text: string, place: Place): string {
     const from = this.#at;
     const indent = indentOf(this.#lines[from] ?? '');
     const parts: string[] = [];
@@ -166,7 +170,7 @@ class Reader {
       const end = /"\s*,?\s*$/.exec(current);
       if (end) {
         const value = [...parts, current.slice(0, end.index)].join('\n');
-        if (this.#structureAfter(this.#at, indent)) {
+        if (this.#structureAfter(this.#at, indent, place)) {
           this.#at++;
           return value;
         }
@@ -182,14 +186,15 @@ class Reader {
   }
 
   /** Whether the line after `at` is a field or item with the same indent, or closes what holds them. */
-  #structureAfter(at: number, indent: number): boolean {
+  #structureAfter(at: number, indent: number, place: Place): boolean {
     let next = at + 1;
     while (this.#lines[next]?.trim() === '' && next - at < 3) next++;
     const line = this.#lines[next];
     if (line === undefined) return true;
     const text = line.trim();
     if (/^[}\]]\s*,?$/.test(text)) return indentOf(line) < indent;
-    return indentOf(line) === indent && /^(?:[A-Za-z_]\w* = |"|\(|'|-?\d+,?$|true|false|<unset>)/.test(text);
+    const shape = place === 'field' ? /^[A-Za-z_]\w* = / : /^(?:"|\(|'|-?\d+,?$|true|false|<unset>)/;
+    return indentOf(line) === indent && shape.test(text);
   }
 }
 

@@ -5,6 +5,7 @@ import { hostOver, type Inventory } from '../../../src/esxi/index.js';
 import { inventorySchema } from '../../../src/esxi/inventory/schema.js';
 import { DS1, DS2, FakeHost, type LocalShell, context } from '../harness.js';
 import { install, flat, DISK, type FakeVm } from '../vms.js';
+import { print } from '../texts.js';
 import { oddVms } from './odd-vms.js';
 
 describe('a host full of odd VMs', () => {
@@ -199,6 +200,33 @@ describe('poorer hosts', () => {
       uuid: '30313436-3631-5a43-4a39-313330343031',
     });
     expect(vms[0]?.vmx_path).toBe(`[datastore1] ${plain?.name ?? ''}/${plain?.name ?? ''}.vmx`);
+  });
+
+  it('that tell all policies at once are not asked for each port group', async () => {
+    const host = new FakeHost();
+    try {
+      const nics = ['VM Network', 'DMZ VLAN/20'].flatMap((name, i) => [
+        `ethernet${i}.present = "TRUE"`,
+        `ethernet${i}.networkName = "${name}"`,
+      ]);
+      install(host, [{ id: 1, name: 'a', vmx: nics }]);
+      const group = (name: string, promiscuous: boolean) => ({
+        $: 'vim.host.PortGroup',
+        computedPolicy: {
+          $: 'vim.host.NetworkPolicy',
+          security: { $: 'vim.host.NetworkPolicy.SecurityPolicy', allowPromiscuous: promiscuous },
+        },
+        spec: { $: 'vim.host.PortGroup.Specification', name, vlanId: 1, vswitchName: 'vSwitch0' },
+      });
+      const groups = [group('VM Network', true), group('DMZ VLAN/20', false), group("it's $(trunk)", false)];
+      host.answer('vim-cmd hostsvc/net/info', `${print({ $: 'vim.host.NetworkInfo', portgroup: groups })}\n`);
+      const shell = host.shell();
+      const { vms } = await hostOver(shell, context).inventory();
+      expect(vms[0]?.facts.promiscuousNics).toEqual(['ethernet0']);
+      expect(shell.commands.join('')).not.toContain('policy security get');
+    } finally {
+      host.remove();
+    }
   });
 
   it('that know no get.summary still list their VMs', async () => {
