@@ -15,7 +15,7 @@ export function parseKeyValue(text: string): KeyValueBlock[] {
       blocks.push({ heading: line, fields: new Map() });
       continue;
     }
-    const match = /^\s+([^:]+?)\s*:(?:\s+(.*))?$/.exec(line);
+    const match = /^\s+([^:]+?)\s*:(?:\s+([^]*))?$/.exec(line);
     if (!match) continue;
     let block = blocks.at(-1);
     if (!block) {

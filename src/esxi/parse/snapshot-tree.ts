@@ -6,7 +6,7 @@ export interface SnapshotNode {
 }
 
 const MARK = /^((?:--)*)\|-(?:ROOT|CHILD)\s*$/;
-const FIELD = /^((?:--)+)Snapshot (Name|Id|Desci?r?iption|Created On|State)\s*: ?(.*)$/;
+const FIELD = /^((?:--)+)Snapshot (Name|Id|Desci?r?iption|Created On|State)\s*: ?([^]*)$/;
 
 /**
  * Reads `vim-cmd vmsvc/snapshot.get` into its nodes in the order printed. A node is a mark (`|-ROOT`, `--|-CHILD`) and

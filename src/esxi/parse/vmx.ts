@@ -99,7 +99,7 @@ function decodeFile(bytes: Uint8Array): { text: string; encoding: string | null 
 }
 
 function parseLine(line: string): { key: string; value: string } | null {
-  const match = /^\s*([^\s=#"][^\s="]*)\s*=\s*(.*?)\s*$/.exec(line);
+  const match = /^\s*([^\s=#"][^\s="]*)\s*=\s*([^]*?)\s*$/.exec(line);
   if (!match) return null;
   const [, key = '', right = ''] = match;
   if (!right.startsWith('"')) return { key, value: right };
