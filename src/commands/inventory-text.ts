@@ -49,9 +49,10 @@ function sum(vm: InventoryVm, field: 'capacity_bytes' | 'allocated_bytes'): numb
   }, 0);
 }
 
-/** GiB with one decimal below 10, as DESIGN's example shows; `?` when not known. */
+/** GiB with one decimal below 10, and two below 1; `?` when not known. */
 function gib(bytes: number | null): string {
   if (bytes === null) return '?';
   const value = bytes / GIB;
-  return value < 10 ? value.toFixed(1).replace(/\.0$/, '') : String(Math.round(value));
+  if (value >= 10) return String(Math.round(value));
+  return value.toFixed(value < 1 ? 2 : 1).replace(/\.?0+$/, '');
 }

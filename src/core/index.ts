@@ -23,4 +23,5 @@ export { poll, type PollOptions } from './poll.js';
 export { redactText, redactValue } from './redact.js';
 export { retry, type RetryPolicy } from './retry.js';
 export { Secret } from './secret.js';
+export { decodeText } from './text-encoding.js';
 export { GIB, KIB, MIB, TIB, ceilGib, formatBytes, formatRate, formatSeconds } from './units.js';

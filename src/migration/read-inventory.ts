@@ -15,10 +15,14 @@ export async function readInventory(host: EsxiHost, selectors?: string[]): Promi
     host: inventory.host,
     datastores: inventory.datastores,
     networks: inventory.networks,
-    vms: wanted.map((vm) => {
-      const { facts: _, ...shown } = vm;
-      return { ...shown, findings: findingsOf(vm, inventory) };
-    }),
+    vms: wanted.map((vm) => ({ ...shown(vm), findings: findingsOf(vm, inventory) })),
     skipped: selectors === undefined ? inventory.skipped : [],
   };
+}
+
+/** The fields of the contract. */
+function shown(vm: VmRecord): Omit<VmRecord, 'facts'> {
+  const copy: Partial<VmRecord> & Omit<VmRecord, 'facts'> = { ...vm };
+  delete copy.facts;
+  return copy;
 }

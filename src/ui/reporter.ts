@@ -94,7 +94,9 @@ export class Reporter {
         if (this.#terminal.verbose) this.line(`made     ${event.resource} ${printable(event.name)} ${event.id}`);
         break;
       case 'resource.deleted':
-        this.line(`deleted  ${event.resource} ${printable(event.name)} ${event.id}`);
+        this.line(
+          `deleted  ${event.resource} ${event.name === event.id ? '' : `${printable(event.name)} `}${event.id}`,
+        );
         break;
       case 'run.finished':
         break;

@@ -76,6 +76,5 @@ export async function openCloud(app: App, options: TargetOptions, ctx: Context):
   const { connectCloud } = await import('../../openstack/index.js');
   const { readFile } = await import('node:fs/promises');
   const config = await cloudConfig(app, options);
-  for (const warning of config.warnings) ctx.events.emit({ kind: 'warning', ...warning });
   return connectCloud(config, ctx, { readFile: (path) => readFile(path, 'utf8') });
 }

@@ -1,4 +1,4 @@
-import { StackferryError } from '../../core/index.js';
+import { StackferryError, decodeText } from '../../core/index.js';
 
 /** Bytes of a sector, the unit of every count in a descriptor. */
 export const SECTOR_BYTES = 512;
@@ -56,16 +56,7 @@ function decode(bytes: Uint8Array): string {
   // The declaration itself is ASCII in every encoding that VMware writes.
   const ascii = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   const declared = /^[ \t]*encoding[ \t]*=[ \t]*"?([A-Za-z0-9._-]+)"?[ \t]*\r?$/im.exec(ascii)?.[1];
-  try {
-    return new TextDecoder(declared ?? 'utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    // An encoding that does not exist, or bytes that are not what they are declared to be.
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder('windows-1252').decode(bytes);
-  }
+  return decodeText(bytes, declared ?? null);
 }
 
 /** `ACCESS SECTORS TYPE "NAME" [OFFSET [DEVICE IDS]]`; the name runs to the last quote, for names may hold quotes. */

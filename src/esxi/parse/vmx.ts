@@ -1,5 +1,4 @@
-import { StackferryError } from '../../core/index.js';
-import { decodeText } from './text-encoding.js';
+import { StackferryError, decodeText } from '../../core/index.js';
 
 /** More than any .vmx has; a larger file is something else. */
 export const MAX_VMX_BYTES = 1024 * 1024;

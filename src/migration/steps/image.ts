@@ -73,7 +73,7 @@ export function imageStep(state: RunContext['state'], label: string): Step {
         ...found.map((image) => image.id),
         ...madeBy(rc.state, key, 'image').flatMap((i) => i.id ?? []),
       ]);
-      for (const id of ids) await dropImage(rc, cloud, key, id, name);
+      for (const id of ids) await dropImage(rc, cloud, key, id);
     },
   };
 }
@@ -113,7 +113,7 @@ async function upload(
       if (verdict.result === 'equal' && (image.size ?? file.bytes) === file.bytes) {
         return { image, algorithm: verdict.algorithm ?? 'none' };
       }
-      await dropImage(rc, cloud, key, id, name);
+      await dropImage(rc, cloud, key, id);
       throw new StackferryError(
         verdict.result === 'unknown' ? 'cloud.image_unproved' : 'cloud.image_corrupt',
         verdict.result === 'unknown'
@@ -131,14 +131,21 @@ async function upload(
 async function emptyImage(rc: RunContext, cloud: Cloud, key: string, name: string, file: ImageFile): Promise<string> {
   for (const earlier of madeBy(rc.state, key, 'image')) {
     if (earlier.id === null) continue;
-    const image = await cloud.images.find(earlier.id);
+    let image = await cloud.images.find(earlier.id);
+    // What a cut connection leaves is still "saving" for a moment, and then ready to be sent again.
+    if (image?.status === 'saving') {
+      image = await cloud.images.waitSettled(image.id, { timeoutMs: 60_000 }).catch((error: unknown) => {
+        if (isCode(error, 'cloud.image_timeout') || isCode(error, 'cloud.not_found')) return image;
+        throw error;
+      });
+    }
     if (!image) {
       await rc.record({ kind: 'gone', step: key, resource: 'image', id: earlier.id });
     } else if (image.status === 'queued' || image.status === 'active') {
       await rc.record({ kind: 'made', step: key, resource: 'image', id: image.id, name });
       return image.id;
     } else {
-      await dropImage(rc, cloud, key, image.id, name); // half sent by a process that is gone
+      await dropImage(rc, cloud, key, image.id); // half sent by a process that is gone
     }
   }
   const planned = needSection(rc.state, 'images').find((item) => item.label === file.label);
@@ -154,7 +161,6 @@ async function emptyImage(rc: RunContext, cloud: Cloud, key: string, name: strin
     marker: { run: rc.run, step: key },
   });
   await rc.record({ kind: 'made', step: key, resource: 'image', id: image.id, name });
-  rc.ctx.events.emit({ kind: 'resource.created', resource: 'image', id: image.id, name });
   return image.id;
 }
 
@@ -206,8 +212,7 @@ async function sameSize(file: ImageFile): Promise<void> {
   });
 }
 
-async function dropImage(rc: RunContext, cloud: Cloud, key: string, id: string, name: string): Promise<void> {
+async function dropImage(rc: RunContext, cloud: Cloud, key: string, id: string): Promise<void> {
   await cloud.images.delete(id);
   await rc.record({ kind: 'gone', step: key, resource: 'image', id });
-  rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'image', id, name });
 }

@@ -40,7 +40,6 @@ export function portStep(state: RunContext['state'], label: string): Step {
       for (const id of await portsOf(rc, cloud, key)) {
         await cloud.ports.delete(id);
         await rc.record({ kind: 'gone', step: key, resource: 'port', id });
-        rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'port', id, name: planned.name });
       }
     },
   };
@@ -64,7 +63,6 @@ async function createPort(rc: RunContext, cloud: Cloud, key: string, planned: Po
   await rc.record({ kind: 'intent', step: key, resource: 'port', name: planned.name });
   const port = await withMacIfFree(rc, cloud, input, planned);
   await rc.record({ kind: 'made', step: key, resource: 'port', id: port.id, name: planned.name });
-  rc.ctx.events.emit({ kind: 'resource.created', resource: 'port', id: port.id, name: planned.name });
   return port;
 }
 

@@ -47,7 +47,7 @@ export function serverStep(state: RunContext['state']): Step {
     },
     undo: async (rc) => {
       const cloud = await rc.cloud();
-      for (const id of await serversOf(rc, cloud)) await dropServer(rc, cloud, id, planned.name);
+      for (const id of await serversOf(rc, cloud)) await dropServer(rc, cloud, id);
     },
   };
 }
@@ -73,7 +73,6 @@ async function createServer(rc: RunContext, cloud: Cloud): Promise<Server> {
   await rc.record({ kind: 'made', step: KEY, resource: 'server', id: server.id, name: planned.name });
   // Nova starts what it makes: from here on the guest may write to its volumes.
   await rc.record({ kind: 'server.started', step: KEY, id: server.id });
-  rc.ctx.events.emit({ kind: 'resource.created', resource: 'server', id: server.id, name: planned.name });
   return server;
 }
 
@@ -86,7 +85,7 @@ async function earlierServer(rc: RunContext, cloud: Cloud, name: string): Promis
     if (!server) {
       await rc.record({ kind: 'gone', step: KEY, resource: 'server', id });
     } else if (server.status === 'ERROR' && !hasLaunched(server)) {
-      await dropServer(rc, cloud, id, name);
+      await dropServer(rc, cloud, id);
     } else if (good) {
       throw new StackferryError(
         'cloud.duplicate_server',
@@ -118,9 +117,8 @@ export async function serversOf(rc: RunContext, cloud: Cloud): Promise<string[]>
   return [...new Set([...marked.map((server) => server.id), ...known])];
 }
 
-async function dropServer(rc: RunContext, cloud: Cloud, id: string, name: string): Promise<void> {
+async function dropServer(rc: RunContext, cloud: Cloud, id: string): Promise<void> {
   await cloud.servers.delete(id);
   await cloud.servers.waitDeleted(id, { timeoutMs: rc.settings.timeouts.serverMs, option: '--timeout-server' });
   await rc.record({ kind: 'gone', step: KEY, resource: 'server', id });
-  rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'server', id, name });
 }

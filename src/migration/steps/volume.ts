@@ -45,7 +45,7 @@ export function volumeStep(state: RunContext['state'], label: string): Step {
     },
     undo: async (rc) => {
       const cloud = await rc.cloud();
-      for (const id of await volumesOf(rc, cloud, key)) await dropVolume(rc, cloud, key, id, planned.name);
+      for (const id of await volumesOf(rc, cloud, key)) await dropVolume(rc, cloud, key, id);
     },
   };
 }
@@ -63,7 +63,6 @@ async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: st
     marker: { run: rc.run, step: key },
   });
   await rc.record({ kind: 'made', step: key, resource: 'volume', id: volume.id, name: planned.name });
-  rc.ctx.events.emit({ kind: 'resource.created', resource: 'volume', id: volume.id, name: planned.name });
   return volume;
 }
 
@@ -77,7 +76,7 @@ async function earlierVolume(rc: RunContext, cloud: Cloud, key: string, name: st
       good = volume;
       await rc.record({ kind: 'made', step: key, resource: 'volume', id, name });
     } else {
-      await dropVolume(rc, cloud, key, id, name);
+      await dropVolume(rc, cloud, key, id);
     }
   }
   return good;
@@ -90,9 +89,8 @@ async function volumesOf(rc: RunContext, cloud: Cloud, key: string): Promise<str
   return [...new Set([...marked.map((volume) => volume.id), ...known])];
 }
 
-async function dropVolume(rc: RunContext, cloud: Cloud, key: string, id: string, name: string): Promise<void> {
+async function dropVolume(rc: RunContext, cloud: Cloud, key: string, id: string): Promise<void> {
   await cloud.volumes.delete(id);
   await cloud.volumes.waitDeleted(id, { timeoutMs: rc.settings.timeouts.volumeMs, option: '--timeout-volume' });
   await rc.record({ kind: 'gone', step: key, resource: 'volume', id });
-  rc.ctx.events.emit({ kind: 'resource.deleted', resource: 'volume', id, name });
 }
