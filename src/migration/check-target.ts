@@ -34,7 +34,8 @@ export async function checkTarget(rc: RunContext): Promise<void> {
     ports: ports.length,
     largestVolumeGib: Math.max(0, ...volumes.map((volume) => volume.size_gib)),
   });
-  for (const disk of section(rc.state, 'source')?.vm.disks ?? []) {
+  const source = section(rc.state, 'source');
+  for (const disk of source?.vm.disks.filter((item) => source.labels.includes(item.label)) ?? []) {
     const warning = disk.capacity_bytes === null ? null : checkImageSize(disk.label, disk.capacity_bytes);
     if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
   }

@@ -180,6 +180,7 @@ function noFlavor(rejected: readonly RejectedFlavor[], need: FlavorNeed): Stackf
       : `This project sees no flavor at all, so none has ${wanted}.`,
     {
       hint: 'Choose one by name with --flavor (a smaller one gives the server less than it had), or ask the operator for a larger one.',
+      exitCode: 3,
       details: { vcpus: need.vcpus, ram_mib: need.ramMib, nearest: nearest?.flavor.name ?? null },
     },
   );

@@ -72,6 +72,7 @@ export function vm({ facts, ...given }: VmChanges = {}): VmRecord {
       diskProblems: {},
       staticMacs: [],
       promiscuousNics: [],
+      startDisconnectedNics: [],
       pciPassthrough: [],
       vgpus: [],
       usbDevices: [],

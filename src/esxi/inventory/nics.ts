@@ -9,6 +9,8 @@ export interface Nic {
   record: NicRecord;
   /** Its MAC was set by hand. */
   staticMac: boolean;
+  /** Not connected at power-on. */
+  startsDisconnected: boolean;
 }
 
 interface NicConfig {
@@ -110,6 +112,7 @@ function nicOf(
       ip_addresses: [...new Set(seen.flatMap(({ ipAddresses }) => ipAddresses))],
     },
     staticMac: config.staticMac,
+    startsDisconnected: config.startConnected === false,
   };
 }
 

@@ -105,6 +105,8 @@ export const vmFactsSchema = z.object({
   diskProblems: z.record(z.string(), z.array(diskProblemSchema)),
   /** Labels of NICs whose MAC was set by hand (`addressType = "static"`). */
   staticMacs: z.array(z.string()),
+  /** Labels of NICs that are not connected at power-on. */
+  startDisconnectedNics: z.array(z.string()),
   /** Labels of NICs whose port group or vSwitch allows promiscuous mode. */
   promiscuousNics: z.array(z.string()),
   /** Labels in .vmx words: `pciPassthru0`, `usb.autoConnect.device0`, `serial0`, `parallel0`, `ide1:0`. */

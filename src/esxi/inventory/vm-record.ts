@@ -174,6 +174,9 @@ function factsOf(
     diskDatastores: datastores,
     diskProblems: problems,
     staticMacs: nics.filter(({ staticMac }) => staticMac).map(({ record }) => record.label),
+    startDisconnectedNics: nics
+      .filter(({ startsDisconnected }) => startsDisconnected)
+      .map(({ record }) => record.label),
     promiscuousNics: nics
       .filter(({ record }) => record.network !== null && promiscuous.has(record.network))
       .map(({ record }) => record.label),

@@ -7,7 +7,7 @@ const TRUNK = 4095;
 export const nicAttachment: FindingRule = {
   codes: ['nic.trunk', 'nic.promiscuous', 'nic.disconnected'],
   find: ({ nics, facts }) =>
-    nics.flatMap(({ label, network, vlan_id, connected }) => [
+    nics.flatMap(({ label, network, vlan_id }) => [
       ...(vlan_id === TRUNK
         ? [
             finding('nic.trunk', 'warning', label, {
@@ -26,10 +26,10 @@ export const nicAttachment: FindingRule = {
             }),
           ]
         : []),
-      ...(connected === false
+      ...(facts.startDisconnectedNics.includes(label)
         ? [
             finding('nic.disconnected', 'warning', label, {
-              message: 'It is not connected; the port of the server will be.',
+              message: 'It is not connected at power-on; the port of the server will be.',
               remedy: 'Take the port down when it is there: openstack port set --disable PORT',
             }),
           ]

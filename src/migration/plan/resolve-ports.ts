@@ -129,6 +129,8 @@ function fixedIps(
   }
   const ips = wanted.map((ip) => {
     const home = subnets.find((item) => isWithin(ip, item.cidr));
+    // Where the router gives the addresses out (SLAAC), Neutron takes none by choice: it follows from the MAC.
+    if (home && isAutomatic(home)) return { subnet_id: home.id };
     if (home) return { subnet_id: home.id, ip_address: ip };
     const cidrs = subnets.map((item) => item.cidr).join(', ') || 'no subnet';
     throw new StackferryError(
@@ -141,6 +143,11 @@ function fixedIps(
     );
   });
   return ips;
+}
+
+/** Neutron refuses a fixed address in such a subnet (Networking API, `ipv6_address_mode`). */
+function isAutomatic(subnet: Subnet): boolean {
+  return subnet.ipv6_address_mode === 'slaac' || subnet.ipv6_address_mode === 'dhcpv6-stateless';
 }
 
 /** Whether an address can be a port's: not link-local, loopback or unspecified. */

@@ -144,6 +144,7 @@ export const oddVms: OddVm[] = [
         diskDatastores: { 'scsi0:0': 'datastore1' },
         staticMacs: ['ethernet0'],
         promiscuousNics: [],
+        startDisconnectedNics: [],
         pciPassthrough: ['pciPassthru0'],
         vgpus: ['pciPassthru1'],
         usbDevices: ['usb.autoConnect.device0'],

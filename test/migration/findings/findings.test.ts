@@ -177,7 +177,8 @@ const cases: [string, VmChanges, string[]][] = [
   ['e1000', { nics: [nic({ model: 'e1000' }), nic({ label: 'ethernet1', model: 'e1000e' })] }, []],
   ['trunk', { nics: [nic({ vlan_id: 4095 })] }, ['nic.trunk warning ethernet0']],
   ['VLAN 4094', { nics: [nic({ vlan_id: 4094 })] }, []],
-  ['not connected', { nics: [nic({ connected: false })] }, ['nic.disconnected warning ethernet0']],
+  ['not connected', { facts: { startDisconnectedNics: ['ethernet0'] } }, ['nic.disconnected warning ethernet0']],
+  ['running and unplugged just now', { nics: [nic({ connected: false })] }, []],
   ['promiscuous', { facts: { promiscuousNics: ['ethernet0'] } }, ['nic.promiscuous warning ethernet0']],
   ['MAC by hand', { facts: { staticMacs: ['ethernet0'] } }, ['nic.static_mac info ethernet0']],
   [
