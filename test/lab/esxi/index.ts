@@ -1,4 +1,4 @@
-/** The embedded ESXi host: a tree of files and shims, and an ssh2 server in front of it. See README.md here. */
+/** The embedded ESXi host: a tree of files and shims, and an ssh2 server in front of it. See README.md. */
 export type * from './spec.js';
 export { sampleHost, manyVms, vm, MIB, ODD_NAME, ODD_DATASTORE, type SampleOptions } from './sample.js';
 export { buildTree, type BuiltTree, type BuiltVm, type BuiltDisk } from './tree/build.js';

@@ -32,6 +32,7 @@ function print(value: VimValue, indent: string, comma: string): string {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value !== 'object') return String(value);
   const inner = `${indent}   `;
+  const lines = (parts: string[]) => (parts.length === 0 ? '' : `${parts.join(`${comma}\n`)}\n`);
   switch (value.kind) {
     case 'unset':
       return '<unset>';
@@ -41,11 +42,11 @@ function print(value: VimValue, indent: string, comma: string): string {
       return `'${value.ref}'`;
     case 'object': {
       const fields = value.fields.map(([name, field]) => `${inner}${name} = ${print(field, inner, comma)}`);
-      return `(${value.type}) {\n${fields.join(`${comma}\n`)}\n${indent}}`;
+      return `(${value.type}) {\n${lines(fields)}${indent}}`;
     }
     case 'list': {
       const items = value.items.map((item) => `${inner}${print(item, inner, comma)}`);
-      return `(${value.type}) [\n${items.join(`${comma}\n`)}\n${indent}]`;
+      return `(${value.type}) [\n${lines(items)}${indent}]`;
     }
   }
 }
