@@ -26,8 +26,8 @@ const RICH: Quotas = {
   ports: 500,
 };
 
-/** Too little for any migration: one core, half a GiB of memory, one volume of 1 GiB. */
-const POOR: Quotas = { ...RICH, instances: 1, cores: 1, ram: 512, volumes: 1, gigabytes: 1, ports: 2 };
+/** Too little for any migration: one server, one volume of 1 GiB; the rest is Nova's and Neutron's default. */
+const POOR: Quotas = { ...RICH, instances: 1, cores: 20, ram: 51_200, volumes: 1, gigabytes: 1, snapshots: 10 };
 
 /** scs-0103, mandatory. */
 const SCS = [
@@ -57,7 +57,7 @@ function scsFlavor(name: string): Flavor {
     ram: Number(ram) * 1024,
     disk: Number.parseInt(disk),
     extra_specs: {
-      // scs-0103: the name of the first naming standard has a colon where the present one has the first dash.
+      // scs-0103: the name of the first naming standard has colons where the present one has dashes.
       'scs:name-v1': name.replaceAll('-', ':').replace(':', '-'),
       'scs:name-v2': name,
       'scs:cpu-type': cpu.endsWith('L') ? 'crowded-core' : 'shared-core',
@@ -164,10 +164,10 @@ export function seed(): CloudState {
     ],
     networks: [labNet, poorNet, provider],
     subnets: [
-      subnet(labNet, 'lab-subnet', '10.77.0.0/24', '10.77.0.1', ['10.77.0.100', '10.77.0.199']),
-      subnet(labNet, 'lab-subnet6', 'fd77::/64', 'fd77::1'),
-      subnet(poorNet, 'lab-poor-subnet', '10.79.0.0/24', '10.79.0.1'),
-      subnet(provider, 'lab-provider-subnet', '10.78.0.0/24', '10.78.0.1', ['10.78.0.100', '10.78.0.199']),
+      subnet(labNet, 'lab-subnet', '10.177.0.0/24', '10.177.0.1', ['10.177.0.100', '10.177.0.199']),
+      subnet(labNet, 'lab-subnet6', 'fd00:177::/64', 'fd00:177::1'),
+      subnet(poorNet, 'lab-poor-subnet', '10.179.0.0/24', '10.179.0.1'),
+      subnet(provider, 'lab-provider-subnet', '10.178.0.0/24', '10.178.0.1', ['10.178.0.100', '10.178.0.199']),
     ],
     ports: [],
     securityGroups: [],

@@ -75,6 +75,8 @@ type Options = Parameters<typeof listen>[0];
 
 async function answer(options: Options, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { core, services, faults } = options;
+  // Node takes the socket away from a request that has ended.
+  const { socket } = request;
   response.on('error', () => request.destroy());
   const url = new URL(request.url ?? '/', 'http://lab');
   const service = services.find((one) => url.pathname === one.root || url.pathname.startsWith(`${one.root}/`));
@@ -113,7 +115,7 @@ async function answer(options: Options, request: IncomingMessage, response: Serv
     minor: 0,
   };
   try {
-    await beforeRouting(core, action, request);
+    await beforeRouting(core, action, socket);
     const reply =
       action?.kind === 'status'
         ? fromFault(action.status, action.body, action.headers)
@@ -123,6 +125,7 @@ async function answer(options: Options, request: IncomingMessage, response: Serv
     entry.status = reply.status;
     await send(
       request,
+      socket,
       response,
       withHeaders(reply, service, call),
       action?.kind === 'cut-response' ? action.bytes : Infinity,
@@ -130,19 +133,19 @@ async function answer(options: Options, request: IncomingMessage, response: Serv
   } catch (error) {
     if (error instanceof EarlyAnswer) {
       entry.status = error.action.status;
-      answerAndClose(request, fromFault(error.action.status, error.action.body), requestId);
+      answerAndClose(request, socket, fromFault(error.action.status, error.action.body), requestId);
     } else {
-      request.socket.resetAndDestroy();
+      socket.resetAndDestroy();
       if (!(error instanceof Cut)) entry.body = { failure: String(error) };
     }
   }
 }
 
-async function beforeRouting(core: Core, action: FaultAction | null, request: IncomingMessage): Promise<void> {
+async function beforeRouting(core: Core, action: FaultAction | null, socket: Socket): Promise<void> {
   if (action?.kind === 'reset' && action.after === undefined) throw new Cut();
   if (action?.kind === 'stall') await core.sleep(action.ms).catch(() => undefined);
   if (action?.kind === 'expire-tokens') for (const token of core.state.tokens) token.expires = 0;
-  if (request.socket.destroyed) throw new Cut();
+  if (socket.destroyed) throw new Cut();
 }
 
 /** Finds the route, checks token and microversion, reads the body, runs the handler; every failure becomes a reply. */
@@ -253,7 +256,8 @@ async function* bodyOf(
   action: FaultAction | null,
 ): AsyncGenerator<Buffer, void, undefined> {
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // The stream is not destroyed when a handler stops reading: an answer is still owed on this connection.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       entry.receivedBytes += chunk.length;
       if ((action?.kind === 'cut-upload' || action?.kind === 'refuse-upload') && entry.receivedBytes >= action.bytes) {
         throw action.kind === 'cut-upload' ? new Cut() : new EarlyAnswer(action);
@@ -307,7 +311,13 @@ function withHeaders(reply: Reply, service: Service, call: Call): Reply {
   return { ...reply, headers: { ...headers, ...reply.headers } };
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, reply: Reply, limit: number): Promise<void> {
+async function send(
+  request: IncomingMessage,
+  socket: Socket,
+  response: ServerResponse,
+  reply: Reply,
+  limit: number,
+): Promise<void> {
   const headers = { ...reply.headers };
   if (reply.file) {
     headers['content-length'] = String(reply.file.end - reply.file.start);
@@ -317,8 +327,7 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
     headers['content-length'] = String(Buffer.byteLength(text));
     response.writeHead(reply.status, headers);
     if (request.method === 'HEAD') response.end();
-    else if (limit < Buffer.byteLength(text))
-      await writeAndCut(request, response, Buffer.from(text).subarray(0, limit));
+    else if (limit < Buffer.byteLength(text)) await writeAndCut(socket, response, Buffer.from(text).subarray(0, limit));
     else response.end(text);
     return;
   } else if (reply.status !== 204) headers['content-length'] = '0';
@@ -331,7 +340,7 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
   for await (const chunk of createReadStream(reply.file.path, { start: reply.file.start, end: reply.file.end - 1 })) {
     const bytes = chunk as Buffer;
     if (sent + bytes.length > limit) {
-      await writeAndCut(request, response, bytes.subarray(0, limit - sent));
+      await writeAndCut(socket, response, bytes.subarray(0, limit - sent));
       return;
     }
     sent += bytes.length;
@@ -347,18 +356,18 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
 }
 
 /** So many bytes reach the client, then the connection is reset. */
-async function writeAndCut(request: IncomingMessage, response: ServerResponse, bytes: Buffer): Promise<void> {
+async function writeAndCut(socket: Socket, response: ServerResponse, bytes: Buffer): Promise<void> {
   await new Promise<void>((resolve) => {
     if (bytes.length === 0) response.flushHeaders();
     response.write(bytes.length === 0 ? '' : bytes, () => resolve());
   });
   // A reset throws away what the peer has not read yet: give it a moment.
   await new Promise((resolve) => setTimeout(resolve, 50));
-  request.socket.resetAndDestroy();
+  socket.resetAndDestroy();
 }
 
 /** An answer before the body's end, after which the connection closes: what a proxy with a body limit does. */
-function answerAndClose(request: IncomingMessage, reply: Reply, requestId: string): void {
+function answerAndClose(request: IncomingMessage, socket: Socket, reply: Reply, requestId: string): void {
   const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body ?? {});
   const head = [
     `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? 'Unknown'}`,
@@ -368,7 +377,7 @@ function answerAndClose(request: IncomingMessage, reply: Reply, requestId: strin
     'connection: close',
   ];
   request.pause();
-  request.socket.write(`${head.join('\r\n')}\r\n\r\n${text}`);
+  socket.write(`${head.join('\r\n')}\r\n\r\n${text}`);
   // Closing with unread bytes is a reset: let the client read the answer first.
-  setTimeout(() => request.socket.destroy(), 300).unref();
+  setTimeout(() => socket.destroy(), 300).unref();
 }
