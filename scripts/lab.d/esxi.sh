@@ -41,7 +41,7 @@ build_tree() { # build_tree [RAW]: unless a whole one is there that was built fr
   [[ $(cat "$STATE/tree.done" 2>/dev/null) == "$want" ]] && return 0
   say "building the tree; the first disk of web01: ${image:-made up}"
   rm -rf "$tree" "$STATE/tree.done"
-  (cd "$repo" && npx --no-install tsx test/lab/esxi/build/main.ts "$tree" ${image:+--boot-image "$image"}) >>"$LOG/build.out" 2>&1 ||
+  (cd "$repo" && node --import tsx test/lab/esxi/build-main.ts "$tree" ${image:+--boot-image "$image"}) >>"$LOG/build.out" 2>&1 ||
     die "the tree could not be built, see $LOG/build.out"
   chown -R 0:0 "$tree"
   chmod 755 "$tree" # as ChrootDirectory demands: root's, writable by nobody else

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 
 import { buildTree, sampleHost, startHost } from './index.js';
 
-// The embedded host as a process: `npx tsx test/lab/esxi/main.ts [--boot-image RAW] [--port N] [--password P]`.
-// Prints one JSON line when it is up; SIGTERM or SIGINT stops it and removes its tree.
+// The embedded host as a process: `node --import tsx test/lab/esxi/main.ts [--boot-image RAW] [--port N] [--password P]`.
+// Prints one JSON line when it is up; SIGTERM or SIGINT stops it and removes its tree (npx would not pass them on).
 const { values } = parseArgs({
   options: { 'boot-image': { type: 'string' }, port: { type: 'string' }, password: { type: 'string' } },
 });

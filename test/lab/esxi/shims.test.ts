@@ -7,7 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { buildTree, manyVms, ODD_NAME, sampleHost, startHost, type BuiltTree, type EmbeddedHost } from './index.js';
+import {
+  buildTree,
+  manyVms,
+  ODD_DATASTORE,
+  ODD_NAME,
+  sampleHost,
+  startHost,
+  type BuiltTree,
+  type EmbeddedHost,
+} from './index.js';
 import { connect, exec, said } from './test-client.js';
 import { allVmsText, type AllVmsRow } from './tree/all-vms.js';
 import { field, render, type Answer } from './tree/esxcli-format.js';
@@ -285,6 +294,11 @@ describe('the shell', () => {
     }
     expect((await exec(client, 'which dd sha256sum stat find sed awk xargs >/dev/null')).code).toBe(0);
     expect(await said(client, 'set -o pipefail; false | cat; echo $?')).toBe('1\n');
+  });
+
+  it('reaches a datastore with an odd label through its link', async () => {
+    const lines = await said(client, `cat '/vmfs/volumes/${ODD_DATASTORE}/snap-cowd/snap-cowd-000002.vmdk'`);
+    expect(lines).toContain('parentFileNameHint="snap-cowd-000001.vmdk"\n');
   });
 
   it('never runs what a name says', async () => {
