@@ -79,7 +79,7 @@ async function show(env: Record<string, string>, tree: string, cloudDir: string)
   for (const [index, volume] of vm.volumes.entries()) {
     const [before, after] = await Promise.all([
       sha256(flatFileOf(tree, 'web01', index), volume.capacity_bytes),
-      sha256(join(cloudDir, 'volumes', volume.volume_id), volume.capacity_bytes),
+      sha256(join(cloudDir, 'volumes', `volume-${volume.volume_id}`), volume.capacity_bytes),
     ]);
     equal &&= before === after;
     const verdict = before === after ? 'equal' : 'DIFFERENT';
