@@ -60,6 +60,7 @@ export interface Found {
   extra_specs: unknown;
   port: Found;
   ports: [Found, ...Found[]];
+  ports_links: [Found, ...Found[]];
   networks: [Found, ...Found[]];
   fixed_ips: { ip_address: string }[];
   mac_address: string;

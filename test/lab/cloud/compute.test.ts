@@ -157,8 +157,9 @@ describe('Nova', () => {
     ['an unknown flavor', { flavorRef: UNKNOWN }, 400, /Flavor .* could not be found/],
     ['an unknown key pair', { key_name: 'nope' }, 400, /Invalid key_name provided/],
     ['an unknown zone', { availability_zone: 'nope' }, 400, /The requested availability zone is not available/],
-    ['metadata that is no text', { metadata: { a: 1 } }, 400, /metadata/],
-    ['an empty name', { name: '' }, 400, /name/],
+    ['metadata that is no text', { metadata: { a: 1 } }, 400, /1 is not of type 'string'/],
+    ['an empty name', { name: '' }, 400, /'' is too short/],
+    ['a host name with a space', { hostname: 'a b' }, 400, /does not match/],
     ['no disk 0', { block_device_mapping_v2: 'one' }, 400, /Boot sequence for the instance/],
     ['an unknown volume', { block_device_mapping_v2: 'unknown' }, 400, /failed to get volume/],
   ])('refuses %s', async (_, fields, status, message) => {
@@ -166,7 +167,10 @@ describe('Nova', () => {
     const wanted = (fields as { block_device_mapping_v2?: string }).block_device_mapping_v2;
     const mapping = wanted === 'one' ? disk(id, 1) : disk(wanted === 'unknown' ? UNKNOWN : id);
     const before = cloud.inventory();
-    const answer = await create({ ...fields, block_device_mapping_v2: [mapping] }, '2.73');
+    const answer = await create(
+      { ...fields, block_device_mapping_v2: [mapping] },
+      'hostname' in fields ? '2.90' : '2.73',
+    );
     expect(answer.status).toBe(status);
     expect(JSON.stringify(answer.body)).toMatch(message);
     expect(cloud.inventory()).toEqual(before);

@@ -4,7 +4,7 @@
  * of the project's own with both families and a shared provider network, security groups, a key pair.
  */
 import { randomBytes } from 'node:crypto';
-import type { CloudState, Flavor, Network, Project, Subnet, User } from './state.js';
+import type { CloudState, Flavor, Network, Port, Project, Subnet, User } from './state.js';
 import type { Quotas } from './types.js';
 import { fingerprint } from './compute/flavors.js';
 import { applicationCredential } from './identity/tokens.js';
@@ -101,6 +101,34 @@ function subnet(net: Network, name: string, cidr: string, gateway: string, pool?
   };
 }
 
+/** The port that Neutron's DHCP agent takes on each network: the first address of each pool (seen on the real lab). */
+function dhcpPort(state: CloudState, net: Network): Port {
+  const now = zuluTime();
+  return {
+    id: newId(),
+    name: '',
+    description: '',
+    network_id: net.id,
+    project_id: net.project_id,
+    mac_address: 'fa:16:3e:00:00:01',
+    fixed_ips: state.subnets
+      .filter((one) => one.network_id === net.id)
+      .map((one) => ({ subnet_id: one.id, ip_address: one.allocation_pools[0]?.start ?? '' })),
+    security_groups: [],
+    allowed_address_pairs: [],
+    tags: [],
+    device_id: `dhcp-${net.id}`,
+    device_owner: 'network:dhcp',
+    status: 'ACTIVE',
+    admin_state_up: true,
+    port_security_enabled: false,
+    binding_host: 'lab',
+    created_at: now,
+    updated_at: now,
+    revision: 1,
+  };
+}
+
 export function seed(): CloudState {
   const project = (name: string, quotas: Quotas): Project => ({
     id: newHexId(),
@@ -125,7 +153,6 @@ export function seed(): CloudState {
     roles: { [admin.id]: ['admin', 'member', 'reader'] },
   };
   const labNet = network('lab-net', lab.id, false);
-  const poorNet = network('lab-poor-net', poor.id, false);
   const provider = network('lab-provider', admin.id, true);
   // A public key that nobody has the private half of: enough to be listed and named.
   const blob = Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), randomBytes(32)]);
@@ -162,11 +189,10 @@ export function seed(): CloudState {
         created_at: cinderTime(),
       },
     ],
-    networks: [labNet, poorNet, provider],
+    networks: [labNet, provider],
     subnets: [
       subnet(labNet, 'lab-subnet', '10.177.0.0/24', '10.177.0.1', ['10.177.0.100', '10.177.0.199']),
       subnet(labNet, 'lab-subnet6', 'fd00:177::/64', 'fd00:177::1'),
-      subnet(poorNet, 'lab-poor-subnet', '10.179.0.0/24', '10.179.0.1'),
       subnet(provider, 'lab-provider-subnet', '10.178.0.0/24', '10.178.0.1', ['10.178.0.100', '10.178.0.199']),
     ],
     ports: [],
@@ -180,6 +206,7 @@ export function seed(): CloudState {
     for (const port of [22, 80, 443]) allow(web, port);
     allow(web, 'ping');
   }
+  for (const net of state.networks) state.ports.push(dhcpPort(state, net));
   allow(makeGroup(state, lab.id, 'lab-open', 'everything in'), 'all');
   return state;
 }

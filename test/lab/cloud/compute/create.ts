@@ -103,13 +103,26 @@ function checkBody(call: Call): Json {
     if (body[key] === undefined) throw field('server', body, `'${key}' is a required property`);
   }
   const name = body['name'];
+  if (name === '') throw field('name', name, "'' is too short");
+  const hostname = body['hostname'];
+  if (
+    hostname !== undefined &&
+    (typeof hostname !== 'string' || !/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/.test(hostname))
+  ) {
+    throw field('hostname', hostname, `${repr(hostname)} does not match '^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$'`);
+  }
   if (typeof name !== 'string' || name.trim() === '' || name.length > 255 || name !== name.trim()) {
     throw field('name', name, `${repr(name)} does not match the pattern of a name`);
   }
   if (call.minor >= 37 && body['networks'] === undefined)
     throw field('server', body, "'networks' is a required property");
   const metadata = body['metadata'] ?? {};
-  if (!isStringMap(metadata)) throw field('metadata', metadata, 'values must be strings');
+  if (!isStringMap(metadata)) {
+    const wrong = Object.entries(isObject(metadata) ? metadata : {}).find(([, value]) => typeof value !== 'string');
+    throw wrong
+      ? field(wrong[0], wrong[1], `${repr(wrong[1])} is not of type 'string'`)
+      : field('metadata', metadata, `${repr(metadata)} is not of type 'object'`);
+  }
   for (const [key, value] of Object.entries(metadata)) {
     if (value.length > 255) throw field(key, value, `'${value}' is too long`);
     if (key.length > 255 || !/^[a-zA-Z0-9-_:. ]{1,255}$/.test(key)) {
@@ -258,7 +271,9 @@ export function createServer(call: Call): Server {
   const allDisks = disks(call, body);
   const imageRef = textIn(body, 'imageRef') ?? '';
   if (imageRef !== '' && !state.images.some((one) => one.id === imageRef)) throw bad('Can not find requested image');
-  if (imageRef === '' && allDisks.length === 0) throw bad('Invalid imageRef provided.');
+  if (imageRef === '' && allDisks.length === 0) {
+    throw bad(body['imageRef'] === undefined ? 'Missing imageRef attribute' : 'Invalid imageRef provided.');
+  }
   const allNics = nics(call, body);
   const flavor = state.flavors.find((one) => one.id === String(body['flavorRef']));
   if (!flavor) throw bad(`Flavor ${String(body['flavorRef'])} could not be found.`);
@@ -279,7 +294,7 @@ export function createServer(call: Call): Server {
     const known = state.securityGroups.some(
       (one) => one.project_id === project.id && (one.name === group || one.id === group),
     );
-    if (!known) throw bad(`Security group ${group} not found for project ${project.id}.`);
+    if (!known) throw bad(`Unable to find security_group with name or id '${group}'`);
   }
   checkBootOrder(allDisks, imageRef !== '');
   const bootMetadata = allDisks.find((disk) => disk.bootIndex === 0)?.volume?.image_metadata ?? {};

@@ -26,31 +26,53 @@ export function pickFields(call: Call, item: Json): Json {
   return fields.length === 0 ? item : Object.fromEntries(Object.entries(item).filter(([key]) => fields.includes(key)));
 }
 
-/** Applies the query to a list of views. Values of one key are alternatives; different keys must all fit. */
-export function listed(call: Call, items: Json[], handled: ReadonlySet<string> = new Set()): Json[] {
-  let found = items;
-  for (const key of new Set(call.query.keys())) {
-    if (CONTROL.has(key) || handled.has(key)) continue;
-    const wanted = call.query.getAll(key);
-    found = found.filter((item) => wanted.some((value) => same(item[key], value)));
+/**
+ * The body of a list: `{ports: […], ports_links: […]}`. Values of one key are alternatives; different keys must all fit.
+ * @param handled keys that the caller has looked at itself
+ * @throws Refusal 400 for a key that is no attribute, as the extension filter-validation has it
+ */
+export function listed(call: Call, collection: string, items: Json[], handled: ReadonlySet<string> = new Set()): Json {
+  const { query } = call;
+  const keys = [...new Set(query.keys())].filter((key) => !CONTROL.has(key) && !handled.has(key));
+  const unknown = items.length === 0 ? [] : keys.filter((key) => !items.some((item) => key in item));
+  if (unknown.length > 0) {
+    const list = unknown.map((key) => `'${key}'`).join(', ');
+    throw neutron(400, 'HTTPBadRequest', `[${list}] is invalid attribute for filtering`);
   }
-  const tags = (key: string) => call.query.get(key)?.split(',') ?? [];
-  const tagsOf = (item: Json): unknown[] => (Array.isArray(item['tags']) ? item['tags'] : []);
-  if (call.query.has('tags')) found = found.filter((item) => tags('tags').every((tag) => tagsOf(item).includes(tag)));
-  if (call.query.has('tags-any'))
-    found = found.filter((item) => tags('tags-any').some((tag) => tagsOf(item).includes(tag)));
-  const marker = call.query.get('marker');
+  let found = items;
+  for (const key of keys) {
+    const wanted = query.getAll(key);
+    found = found.filter((item) => wanted.some((value) => same(key, item[key], value)));
+  }
+  const tags = (key: string) => query.get(key)?.split(',') ?? [];
+  const has = (item: Json, tag: string) => Array.isArray(item['tags']) && item['tags'].includes(tag);
+  if (query.has('tags')) found = found.filter((item) => tags('tags').every((tag) => has(item, tag)));
+  if (query.has('tags-any')) found = found.filter((item) => tags('tags-any').some((tag) => has(item, tag)));
+  if (query.has('not-tags')) found = found.filter((item) => !tags('not-tags').every((tag) => has(item, tag)));
+  if (query.has('not-tags-any')) found = found.filter((item) => !tags('not-tags-any').some((tag) => has(item, tag)));
+  const marker = query.get('marker');
   if (marker !== null) {
     const at = found.findIndex((item) => item['id'] === marker);
     if (at < 0) throw neutron(400, 'HTTPBadRequest', `Marker ${marker} not found`);
     found = found.slice(at + 1);
   }
-  const limit = call.query.get('limit');
-  if (limit !== null && Number(limit) > 0) found = found.slice(0, Number(limit));
-  return found.map((item) => pickFields(call, item));
+  const limit = Number(query.get('limit') ?? 0);
+  const last = limit > 0 ? found[limit - 1] : undefined;
+  if (limit > 0) found = found.slice(0, limit);
+  const links: object[] = [];
+  if (last) {
+    const next = new URLSearchParams(query);
+    next.set('marker', typeof last['id'] === 'string' ? last['id'] : '');
+    links.push({ rel: 'next', href: `${call.root}${call.path}?${next.toString()}` });
+  }
+  return {
+    [collection]: found.map((item) => pickFields(call, item)),
+    ...(links.length > 0 ? { [`${collection}_links`]: links } : {}),
+  };
 }
 
-function same(value: unknown, wanted: string): boolean {
+function same(key: string, value: unknown, wanted: string): boolean {
+  if (key === 'mac_address' && typeof value === 'string') return value.toLowerCase() === wanted.toLowerCase();
   if (typeof value === 'boolean') return value === ['true', '1', 't', 'yes'].includes(wanted.toLowerCase());
   return (typeof value === 'string' || typeof value === 'number') && String(value) === wanted;
 }

@@ -72,12 +72,11 @@ export const networkRoutes: Route[] = [
     pattern: '/v2.0/networks',
     handle: (call) => ({
       status: 200,
-      body: {
-        networks: listed(
-          call,
-          call.core.state.networks.filter((one) => visible(call, one)).map((one) => view(call, one)),
-        ),
-      },
+      body: listed(
+        call,
+        'networks',
+        call.core.state.networks.filter((one) => visible(call, one)).map((one) => view(call, one)),
+      ),
     }),
   },
   {
@@ -91,7 +90,7 @@ export const networkRoutes: Route[] = [
     handle: (call) => {
       const networks = call.core.state.networks.filter((one) => visible(call, one)).map((one) => one.id);
       const subnets = call.core.state.subnets.filter((one) => networks.includes(one.network_id));
-      return { status: 200, body: { subnets: listed(call, subnets.map(subnetView)) } };
+      return { status: 200, body: listed(call, 'subnets', subnets.map(subnetView)) };
     },
   },
   {

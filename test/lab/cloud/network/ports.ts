@@ -4,12 +4,12 @@ import { isIP } from 'node:net';
 import { Refusal, param, projectOf, type Call, type Route } from '../http.js';
 import type { Core } from '../core.js';
 import type { CloudState, Network, Port, Subnet } from '../state.js';
-import { isObject, listIn, newId, objectIn, textIn, zuluTime, type Json } from '../values.js';
+import { isObject, listIn, newId, objectIn, repr, textIn, zuluTime, type Json } from '../values.js';
 import { fits, rangeOf, toNumber, toText } from './addresses.js';
 import { listed, neutron, pickFields } from './lists.js';
 import { networkOf } from './networks.js';
 
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
 const WRITABLE = new Set([
   'name',
@@ -73,20 +73,29 @@ export function portOf(call: Call, id = param(call, 'id')): Port {
   return port;
 }
 
-/** May this caller choose MAC and address? The network's owner and the admin may (policies create_port:mac_address …). */
-function checkPolicy(call: Call, network: Network, body: Json): void {
-  if (call.scope?.admin === true || network.project_id === projectOf(call).id) return;
+/**
+ * May this caller choose MAC and address? The network's owner and the admin may when a port is made; the MAC of a port
+ * that is there is the admin's alone (neutron/conf/policies/port.py). The message names every rule that was asked.
+ */
+function checkPolicy(call: Call, network: Network, body: Json, action: 'create_port' | 'update_port'): void {
+  if (call.scope?.admin === true) return;
+  const owner = network.project_id === projectOf(call).id;
   const wantsIp = (listIn(body, 'fixed_ips') ?? []).some((one) => isObject(one) && 'ip_address' in one);
-  const rules: [string, boolean][] = [
-    ['create_port:mac_address', typeof body['mac_address'] === 'string'],
-    ['create_port:fixed_ips:ip_address', wantsIp],
-    ['create_port:port_security_enabled', 'port_security_enabled' in body],
-    ['create_port:allowed_address_pairs', (listIn(body, 'allowed_address_pairs') ?? []).length > 0],
+  const wantsPairs = (listIn(body, 'allowed_address_pairs') ?? []).length > 0;
+  const rules: [rule: string, asked: boolean, allowed: boolean][] = [
+    [`rule:${action}:mac_address`, typeof body['mac_address'] === 'string', owner && action === 'create_port'],
+    [`(rule:${action}:fixed_ips and (rule:${action}:fixed_ips:ip_address))`, wantsIp, owner],
+    [`rule:${action}:port_security_enabled`, 'port_security_enabled' in body, owner],
+    [`(rule:${action}:allowed_address_pairs and (rule:${action}:allowed_address_pairs:ip_address))`, wantsPairs, owner],
   ];
-  const broken = rules.find(([, wanted]) => wanted);
-  if (broken) {
-    throw neutron(403, 'PolicyNotAuthorized', `(rule:create_port and rule:${broken[0]}) is disallowed by policy`);
-  }
+  if (!rules.some(([, asked, allowed]) => asked && !allowed)) return;
+  const all = rules.filter(([, asked]) => asked).reduce((text, [rule]) => `(${text} and ${rule})`, `rule:${action}`);
+  throw neutron(403, 'PolicyNotAuthorized', `${all} is disallowed by policy`);
+}
+
+function macInUse(network: Network, mac: string): Refusal {
+  const message = `Unable to complete operation for network ${network.id}. The mac address ${mac} is in use.`;
+  return neutron(409, 'MacAddressInUse', message);
 }
 
 function freeMac(state: CloudState, networkId: string): string {
@@ -98,15 +107,12 @@ function freeMac(state: CloudState, networkId: string): string {
 }
 
 const macTaken = (state: CloudState, networkId: string, mac: string): boolean =>
-  state.ports.some((one) => one.network_id === networkId && one.mac_address === mac);
+  state.ports.some((one) => one.network_id === networkId && one.mac_address.toLowerCase() === mac.toLowerCase());
 
 function ipTaken(state: CloudState, subnet: Subnet, address: string): boolean {
   const value = toNumber(address);
-  return (
-    subnet.gateway_ip === address ||
-    state.ports.some((port) =>
-      port.fixed_ips.some((ip) => ip.subnet_id === subnet.id && toNumber(ip.ip_address) === value),
-    )
+  return state.ports.some((port) =>
+    port.fixed_ips.some((ip) => ip.subnet_id === subnet.id && toNumber(ip.ip_address) === value),
   );
 }
 
@@ -115,7 +121,7 @@ function nextAddress(state: CloudState, subnet: Subnet): string {
     const last = toNumber(pool.end) ?? 0n;
     for (let value = toNumber(pool.start) ?? 0n; value <= last; value++) {
       const address = toText(value, subnet.ip_version);
-      if (!ipTaken(state, subnet, address)) return address;
+      if (address !== subnet.gateway_ip && !ipTaken(state, subnet, address)) return address;
     }
   }
   throw neutron(409, 'IpAddressGenerationFailure', `No more IP addresses available on network ${subnet.network_id}.`);
@@ -196,14 +202,11 @@ export function makePort(core: Core, network: Network, projectId: string, body: 
   ) {
     throw neutron(409, 'OverQuota', `Quota exceeded for resources: ['port'].`);
   }
-  const mac = textIn(body, 'mac_address')?.toLowerCase();
+  // Kept as it was written; Neutron compares without regard to case (seen on the real lab).
+  const mac = textIn(body, 'mac_address');
   if (mac !== undefined && !MAC.test(mac)) throw invalidInput('mac_address', `'${mac}' is not a valid MAC address.`);
   if (mac !== undefined && macTaken(state, network.id, mac)) {
-    throw neutron(
-      409,
-      'MacAddressInUse',
-      `Unable to complete operation for network ${network.id}. The mac address ${mac} is in use.`,
-    );
+    throw macInUse(network, mac);
   }
   const secured = body['port_security_enabled'] !== false && network.port_security_enabled;
   const now = zuluTime();
@@ -218,7 +221,7 @@ export function makePort(core: Core, network: Network, projectId: string, body: 
     fixed_ips: addresses(state, network, listIn(body, 'fixed_ips')),
     security_groups: secured ? groups(state, projectId, listIn(body, 'security_groups')) : [],
     allowed_address_pairs: pairs(body, macAddress),
-    tags: (listIn(body, 'tags') ?? []).filter((tag) => typeof tag === 'string'),
+    tags: [],
     device_id: textIn(body, 'device_id') ?? '',
     device_owner: textIn(body, 'device_owner') ?? '',
     status: 'DOWN',
@@ -248,14 +251,13 @@ function bodyOf(call: Call): Json {
   if (!body) throw neutron(400, 'HTTPBadRequest', "Unable to find 'port' in request body");
   const unknown = Object.keys(body).filter((key) => !WRITABLE.has(key));
   if (unknown.length > 0) throw neutron(400, 'HTTPBadRequest', `Unrecognized attribute(s) '${unknown.join(', ')}'`);
-  // POST and PUT know no `tags`: they go by their own resource (extensions/tagging, attributes are read-only).
+  // Only POST takes `tags`, and makes nothing of them: tags go by their own resource (seen on the real lab, Zed).
   if ('tags' in body && call.method === 'PUT')
     throw neutron(400, 'HTTPBadRequest', `Attribute 'tags' not allowed in PUT`);
-  if ('tags' in body) throw neutron(400, 'HTTPBadRequest', `Attribute 'tags' not allowed in POST`);
   for (const key of ['name', 'description', 'device_id', 'mac_address']) {
     const value = body[key];
     if (value !== undefined && (typeof value !== 'string' || value.length > 255)) {
-      throw invalidInput(key, `'${JSON.stringify(value)}' exceeds maximum length of 255.`);
+      throw invalidInput(key, `${repr(value)} exceeds maximum length of 255.`);
     }
   }
   return body;
@@ -268,7 +270,7 @@ function create(call: Call): Port {
     throw neutron(400, 'HTTPBadRequest', "Failed to parse request. Required attribute 'network_id' not specified");
   }
   const network = networkOf(call, networkId);
-  checkPolicy(call, network, body);
+  checkPolicy(call, network, body, 'create_port');
   return makePort(call.core, network, projectOf(call).id, body);
 }
 
@@ -277,22 +279,16 @@ function update(call: Call): Port {
   const body = bodyOf(call);
   const { state } = call.core;
   const network = networkOf(call, port.network_id);
-  if ('mac_address' in body || 'fixed_ips' in body || 'allowed_address_pairs' in body) checkPolicy(call, network, body);
+  checkPolicy(call, network, body, 'update_port');
   const copy = structuredClone(port);
   if ('fixed_ips' in body) {
     const others: CloudState = { ...state, ports: state.ports.filter((one) => one !== port) };
     copy.fixed_ips = addresses(others, network, listIn(body, 'fixed_ips') ?? []);
   }
-  const mac = textIn(body, 'mac_address')?.toLowerCase();
+  const mac = textIn(body, 'mac_address');
   if (mac !== undefined && mac !== port.mac_address) {
     if (!MAC.test(mac)) throw invalidInput('mac_address', `'${mac}' is not a valid MAC address.`);
-    if (macTaken(state, network.id, mac)) {
-      throw neutron(
-        409,
-        'MacAddressInUse',
-        `Unable to complete operation for network ${network.id}. The mac address ${mac} is in use.`,
-      );
-    }
+    if (macTaken(state, network.id, mac)) throw macInUse(network, mac);
     copy.mac_address = mac;
   }
   if ('security_groups' in body)
@@ -321,7 +317,7 @@ function fitsFixedIps(port: Port, wanted: string[]): boolean {
   });
 }
 
-function list(call: Call): Json[] {
+function list(call: Call): Json {
   const project = projectOf(call);
   const admin = call.scope?.admin === true;
   const fixed = call.query.getAll('fixed_ips');
@@ -331,6 +327,7 @@ function list(call: Call): Json[] {
     .filter((one) => call.query.getAll('security_groups').every((id) => one.security_groups.includes(id)));
   return listed(
     call,
+    'ports',
     mine.map((one) => view(one, admin)),
     new Set(['fixed_ips', 'security_groups']),
   );
@@ -357,7 +354,7 @@ export function bind(port: Port, serverId: string, zone: string, active: boolean
 }
 
 export const portRoutes: Route[] = [
-  { method: 'GET', pattern: '/v2.0/ports', handle: (call) => ({ status: 200, body: { ports: list(call) } }) },
+  { method: 'GET', pattern: '/v2.0/ports', handle: (call) => ({ status: 200, body: list(call) }) },
   {
     method: 'POST',
     pattern: '/v2.0/ports',

@@ -121,7 +121,7 @@ export const securityGroupRoutes: Route[] = [
   {
     method: 'GET',
     pattern: '/v2.0/security-groups',
-    handle: (call) => ({ status: 200, body: { security_groups: listed(call, own(call).map(view)) } }),
+    handle: (call) => ({ status: 200, body: listed(call, 'security_groups', own(call).map(view)) }),
   },
   {
     method: 'POST',
@@ -169,7 +169,7 @@ export const securityGroupRoutes: Route[] = [
     pattern: '/v2.0/security-group-rules',
     handle: (call) => {
       const rules = own(call).flatMap((group) => group.rules.map((one) => ruleView(group, one)));
-      return { status: 200, body: { security_group_rules: listed(call, rules) } };
+      return { status: 200, body: listed(call, 'security_group_rules', rules) };
     },
   },
   {

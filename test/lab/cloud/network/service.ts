@@ -69,7 +69,7 @@ const tagRoutes: Route[] = [
     pattern: `${TAGS}/:tag`,
     handle: (call) => {
       retag(call, (port) => [...port.tags, checkTag(param(call, 'tag'))]);
-      return { status: 201 };
+      return { status: 201, body: 'null', headers: { 'content-type': 'application/json' } };
     },
   },
   {
