@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, mkdir, mkdtemp, open, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { StackferryError, UsageError, formatBytes, throwIfAborted, type Context } from '../core/index.js';
+import { StackferryError, UsageError, formatBytes, type Context } from '../core/index.js';
 import { freeBytes, writeError } from '../disk/index.js';
 import { checkSource } from './check-source.js';
 import { hashGuestView } from './guest-view.js';
@@ -66,7 +64,11 @@ async function reuse(request: ConvertRequest, output: string, checked: CheckedSo
   if (!ours || request.force || record.format !== outputFormat || record.compress !== compress) return null;
   if (!sameSource(record.source, recordedSource(checked.files))) return null;
   if (expectedContentHash && record.content_hash !== expectedContentHash) return null;
-  const sha256 = record.sha256 ?? (request.sha256 ? await sha256Of(output, request.ctx) : null);
+  const sha256 =
+    record.sha256 ??
+    (request.sha256
+      ? (await hashGuestView(output, outputFormat, request.ctx, () => undefined, { sha256: true })).sha256
+      : null);
   if (sha256 !== record.sha256) await writeRecord(output, { ...record, sha256 });
   return result(output, { ...record, sha256 }, request, true);
 }
@@ -124,11 +126,10 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
     await progress(ctx, `compare ${name}`, output, size, (onPercent) => compare(request, checked, part, onPercent));
     if (outputFormat === 'qcow2') await qemuImg(['check', '-f', 'qcow2', part], ctx, { what: `check ${output}` });
     const hashed = await progress(ctx, `hash ${name}`, output, size, (_, onBytes) =>
-      hashGuestView(part, outputFormat, ctx, onBytes),
+      hashGuestView(part, outputFormat, ctx, onBytes, { sha256: request.sha256 ?? false }),
     );
     checkHash(request, output, hashed);
     await checkUnchanged(checked);
-    const sha256 = request.sha256 ? await sha256Of(part, ctx) : null;
     await rename(part, output);
     const folder = await open(dirname(output), 'r');
     await folder.sync().finally(() => folder.close());
@@ -141,7 +142,7 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
       compress,
       capacity_bytes: hashed.bytes,
       content_hash: hashed.contentHash,
-      sha256,
+      sha256: hashed.sha256,
     };
     await writeRecord(output, record);
     ctx.log.debug('converted', { source: request.source, sourceFormat: sourceFormat ?? checked.format, output });
@@ -221,13 +222,4 @@ async function checkUnchanged(checked: CheckedSource): Promise<void> {
 async function flush(path: string): Promise<void> {
   const file = await open(path, 'r+');
   await file.sync().finally(() => file.close());
-}
-
-async function sha256Of(path: string, ctx: Context): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-    throwIfAborted(ctx.signal);
-    hash.update(piece as Buffer);
-  }
-  return hash.digest('hex');
 }

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,13 +6,25 @@ import { execa } from 'execa';
 import { StackferryError, systemCode, throwIfAborted, type Context } from '../core/index.js';
 import { CHUNK_BYTES, ContentHasher } from '../disk/index.js';
 import { NbdReader } from './nbd.js';
+import { checkSource } from './check-source.js';
 import { missingTool, qemuImg, summarize } from './qemu-img.js';
 import { bytesAt, withFile } from './source.js';
+import type { SourceFormat } from './types.js';
 
 interface Run {
   start: number;
   length: number;
   zero: boolean;
+}
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
+
+/** What was read, as the guest sees it. */
+export interface GuestViewHash {
+  contentHash: string;
+  /** SHA-256 of all bytes in order, where asked for: unlike the content hash it must hash zeros too. */
+  sha256: string | null;
+  bytes: number;
 }
 
 /** Reads exactly so many bytes of the guest's view. */
@@ -26,12 +39,14 @@ export async function hashGuestView(
   format: string,
   ctx: Context,
   onProgress: (done: number) => void,
-): Promise<{ contentHash: string; bytes: number }> {
+  options: { sha256?: boolean } = {},
+): Promise<GuestViewHash> {
   const runs = await mapRuns(path, format, ctx);
+  const sha256 = options.sha256 === true ? createHash('sha256') : null;
   if (format === 'raw') {
     return withFile(path, async (file) => {
       const { size } = await file.stat();
-      return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress);
+      return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress, sha256);
     });
   }
   const folder = await mkdtemp(join(tmpdir(), 'stackferry-'));
@@ -61,7 +76,7 @@ export async function hashGuestView(
   try {
     reader = await Promise.race([connectWhenUp(socket, ctx), ended]);
     const { bytes } = reader;
-    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress);
+    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress, sha256);
   } finally {
     reader?.close();
     stop.abort();
@@ -107,7 +122,8 @@ async function hashRuns(
   runs: readonly Run[],
   ctx: Context,
   onProgress: (done: number) => void,
-): Promise<{ contentHash: string; bytes: number }> {
+  whole: Hash | null,
+): Promise<GuestViewHash> {
   const hasher = new ContentHasher();
   let at = 0;
   for (const run of runs) {
@@ -115,6 +131,9 @@ async function hashRuns(
     const end = Math.min(size, run.start + run.length);
     if (run.zero) {
       hasher.zeros(end - at);
+      for (let left = end - at; whole !== null && left > 0; left -= CHUNK_BYTES) {
+        whole.update(ZEROS.subarray(0, Math.min(left, CHUNK_BYTES)));
+      }
       at = end;
       continue;
     }
@@ -128,6 +147,7 @@ async function hashRuns(
       next = read(at + bytes.length);
       next?.catch(() => undefined);
       hasher.update(bytes);
+      whole?.update(bytes);
       at += bytes.length;
       onProgress(at);
     }
@@ -137,5 +157,37 @@ async function hashRuns(
       hint: 'Check the image with `qemu-img check`.',
     });
   }
-  return { contentHash: hasher.digest(), bytes: at };
+  return { contentHash: hasher.digest(), sha256: whole?.digest('hex') ?? null, bytes: at };
+}
+
+/**
+ * The hashes of a local image or VMDK set (whole chains included), checked first as {@link checkSource} does. Told as
+ * bytes that move, under the given label.
+ */
+export async function hashImage(
+  path: string,
+  format: SourceFormat,
+  ctx: Context,
+  options: { label: string; sha256?: boolean },
+): Promise<GuestViewHash> {
+  const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
+  const task = `hash ${path}`;
+  const start = ctx.clock.now();
+  let done = 0;
+  let ok = false;
+  try {
+    const checked = await checkSource(path, format, workDir, ctx);
+    const total = checked.capacityBytes ?? 0;
+    ctx.events.emit({ kind: 'bytes.started', task, label: options.label, total, done });
+    const onProgress = (bytes: number) => {
+      done = bytes;
+      ctx.events.emit({ kind: 'bytes.progress', task, done, total });
+    };
+    const hashed = await hashGuestView(checked.path, checked.format, ctx, onProgress, options);
+    ok = true;
+    return hashed;
+  } finally {
+    ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (ctx.clock.now() - start) / 1000, ok });
+    await rm(workDir, { recursive: true, force: true });
+  }
 }

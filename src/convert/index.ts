@@ -2,5 +2,5 @@
 export type { ConvertRequest, SourceFormat } from './types.js';
 export { convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
-export { hashGuestView } from './guest-view.js';
+export { hashImage, type GuestViewHash } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';

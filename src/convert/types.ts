@@ -13,7 +13,7 @@ export interface ConvertRequest {
   outputFormat: OutputFormat;
   /** qcow2 only: compressed clusters. */
   compress?: boolean;
-  /** Also compute the SHA-256 of the output file. */
+  /** Also give the SHA-256 of the whole content as the guest sees it. */
   sha256?: boolean;
   /** The source's content hash where it is known (from the export): the result must have the same. */
   expectedContentHash?: string | null;
@@ -32,7 +32,7 @@ export interface ConvertedImage {
   bytes: number;
   /** `sha256-4m:…` of the guest's view, read back from the output. */
   contentHash: string;
-  /** SHA-256 of the output file, where asked for. */
+  /** SHA-256 of the whole content as the guest sees it (of a raw file: of the file), where asked for. */
   sha256: string | null;
   /** True when an earlier run's output was found and still stands. */
   reused: boolean;

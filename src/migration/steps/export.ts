@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
+import { hashImage, type GuestViewHash } from '../../convert/index.js';
 import { copyDisk } from '../../esxi/export/index.js';
 import { exportPlan } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
@@ -36,24 +36,29 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
       const host = await rc.host();
-      const dir = join(source.outputDir);
-      const copied = await copyDisk(host.shell, disk, dir, rc.ctx, {
+      const copied = await copyDisk(host.shell, disk, source.outputDir, rc.ctx, {
         streams: rc.settings.streams,
         sha256: rc.settings.sha256,
       });
+      // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
+      const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;
       const result: ExportResult = {
         label,
         path: copied.descriptorPath,
         kind: copied.kind,
         capacity_bytes: copied.capacityBytes,
         bytes: copied.bytes,
-        content_hash: copied.contentHash,
-        sha256: copied.sha256,
+        content_hash: hashed?.contentHash ?? copied.contentHash,
+        sha256: hashed?.sha256 ?? copied.sha256,
         files: copied.files.map((file) => ({ path: file.path, bytes: file.bytes })),
       };
       return { result, summary: `${formatBytes(copied.copiedBytes)} read, ${formatBytes(copied.bytes)} proved` };
     },
   };
+}
+
+function hashChain(rc: RunContext, path: string, label: string): Promise<GuestViewHash> {
+  return hashImage(path, 'vmdk', rc.ctx, { label: `hash ${label}`, sha256: rc.settings.sha256 });
 }
 
 /** Whether all files are still there with their sizes. */

@@ -10,6 +10,8 @@ export const serverResult = z.object({ server_id: z.string(), name: z.string(), 
 
 const givenVolumes = z.array(z.object({ label: z.string(), volume_id: z.string() }));
 const KEY = 'server';
+/** How long a volume may take to come free after a server that failed. */
+const FREE_MS = 120_000;
 
 /** The volumes of the server in the guest's order: those given to `server --volume`, or those of the volume steps. */
 export function volumeIds(state: RunContext['state']): string[] {
@@ -57,11 +59,20 @@ async function createServer(rc: RunContext, cloud: Cloud): Promise<Server> {
   const ports = (section(rc.state, 'ports') ?? []).map(
     (port) => portResult.parse(rc.state.steps.get(`port:${port.label}`)?.result).port_id,
   );
+  const volumes = volumeIds(rc.state);
+  // A server that failed before may still hold them (reserved, attaching) for a moment; Nova refuses those at once.
+  for (const id of volumes) {
+    await cloud.volumes.waitAvailable(id, {
+      timeoutMs: Math.min(rc.settings.timeouts.volumeMs, FREE_MS),
+      option: '--timeout-volume',
+      label: `volume ${id} to be free for the server`,
+    });
+  }
   await rc.record({ kind: 'intent', step: KEY, resource: 'server', name: planned.name });
   const server = await cloud.servers.create({
     name: planned.name,
     flavorId: planned.flavor_id,
-    disks: volumeIds(rc.state).map((volumeId, index) => ({ volumeId, bootIndex: index === 0 ? 0 : -1 })),
+    disks: volumes.map((volumeId, index) => ({ volumeId, bootIndex: index === 0 ? 0 : -1 })),
     portIds: ports,
     ...(planned.key_name === null ? {} : { keyName: planned.key_name }),
     configDrive: planned.config_drive,
