@@ -30,7 +30,7 @@ export function register(program: Command, app: App): void {
     .argument('[file]', "a VMDK descriptor or disk image; otherwise the run's exported disks")
     .option('--run <id>', 'go on with this run')
     .option('--vm <name>', 'go on with the only unfinished run of this VM')
-    .option('-o, --output <dir>', 'where the image of FILE goes; beside it if unset')
+    .option('-o, --output <dir>', 'where the image goes; beside its source if unset')
     .addOption(
       new Option('--disk-format <format>', 'format of the result; of a run, what --image-format auto gives').choices([
         'raw',
@@ -67,6 +67,9 @@ async function act(command: Command, app: App, file: string | undefined): Promis
   if (file !== undefined && (options.run !== undefined || options.vm !== undefined)) {
     throw new UsageError('Give either a file, or a run (--run, --vm).');
   }
+  if (file === undefined && options.sourceFormat !== undefined) {
+    throw new UsageError('--source-format goes with a file.', 'The disks of a run are VMDKs.');
+  }
   const [{ withTools }, { printFiles, convertedFiles }, phases] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
@@ -90,7 +93,11 @@ async function act(command: Command, app: App, file: string | undefined): Promis
     }
     const run = await phases.findRun(store, options);
     const mapping = options.diskFormat === undefined ? {} : { imageFormat: options.diskFormat };
-    const state = await phases.runPhase(session('convert', readSettings(options), {}), run, 'convert', mapping);
+    const state = await phases.convertRun(session('convert', readSettings(options), {}), run, {
+      options: mapping,
+      ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
+      again: options.force,
+    });
     await printFiles(out, options.format, { run: state.run, vm: state.vm?.name ?? null, disks: convertedFiles(state) });
   });
 }

@@ -55,6 +55,9 @@ async function act(command: Command, app: App): Promise<void> {
   const options = read(command, schema);
   if (options.vm === undefined)
     throw new UsageError('No VM is named.', 'Use --vm NAME; list them with: stackferry inventory');
+  if (options.compress === true && options.diskFormat !== 'qcow2') {
+    throw new UsageError('Only a qcow2 can be compressed.', 'Add --disk-format qcow2.');
+  }
   const selector = options.vm;
   const [{ withTools }, { printFiles, exportedFiles, convertedFiles }, { exportVm }] = await Promise.all([
     import('./tools.js'),

@@ -47,7 +47,7 @@ function linesOf(plan: DryRun): Line[] {
       step: 'server',
       what: printable(plan.server.name),
       how: plan.server.start
-        ? `${plan.server.flavor_name} (${plan.server.flavor_reason}), waits for ${formatWaitFor(plan.server.wait_for)}`
+        ? `${plan.server.flavor_name} (${plan.server.flavor_reason}), waits for ${formatWaitFor(plan.wait_for)}`
         : 'not made (--no-start)',
     },
   ];

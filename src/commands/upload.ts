@@ -59,6 +59,15 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
   if (files.length > 0 && (options.run !== undefined || options.vm !== undefined)) {
     throw new UsageError('Give either files, or a run (--run, --vm).');
   }
+  if (files.length === 0 && (options.diskFormat !== undefined || options.property !== undefined)) {
+    throw new UsageError('--disk-format and --property go with files.', "A run's images get theirs from the VM.");
+  }
+  if (files.length > 0 && options.imageFormat !== undefined) {
+    throw new UsageError(
+      '--image-format goes with a run.',
+      'Files are uploaded as they are; see stackferry convert --help',
+    );
+  }
   const mapping = await readMapping(options, () => false);
   const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
     import('./tools.js'),

@@ -59,6 +59,7 @@ async function act(command: Command, app: App): Promise<void> {
   if (options.image === undefined && options.name !== undefined) {
     throw new UsageError('--name goes with --image.', 'Names of a run are set by upload --name.');
   }
+  if (options.image === undefined && !options.bootable) throw new UsageError('--no-bootable goes with --image.');
   const mapping = await readMapping(options, () => false);
   const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
     import('./tools.js'),

@@ -1,5 +1,5 @@
 import { cloudSectionOf } from './plan/resolve.js';
-import { defaultMapping } from './plan/options.js';
+import { defaultMapping, type WaitFor } from './plan/options.js';
 import { resolveImages } from './plan/resolve-image.js';
 import { resolvePorts } from './plan/resolve-ports.js';
 import { resolveServer } from './plan/resolve-server.js';
@@ -19,6 +19,7 @@ export interface DryRun {
   volumes: VolumeSection[];
   ports: PortSection[];
   server: ServerSection;
+  wait_for: WaitFor;
   findings: Finding[];
 }
 
@@ -55,6 +56,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     volumes: resolveVolumes(vm, disks, options, { volumeTypes, zones }),
     ports: resolvePorts(vm, options, { networks, subnets, securityGroups }),
     server: resolveServer(vm, options, { flavors, keypairs, zones }),
+    wait_for: options.waitFor,
     findings: source.findings,
   };
 }

@@ -49,7 +49,7 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
     const { rc } = session;
     await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
     const options = await takeOptions(rc, request.options);
-    await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server']);
+    await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
     await checkTarget(rc);
     if (request.confirm) await confirmGo(rc);
     await runSteps(rc, listSteps(rc.state));

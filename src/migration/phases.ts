@@ -8,7 +8,7 @@ import { withRun, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import type { RunStore } from './state/store.js';
 import { listSteps, type Phase } from './steps/list.js';
-import { section } from './steps/step.js';
+import { section, type RunContext } from './steps/step.js';
 
 /** The step commands: each runs one phase of a run, on the same state as `migrate`. */
 
@@ -82,7 +82,7 @@ const needs = {
   convert: ['images'],
   upload: ['cloud', 'images'],
   volume: ['cloud', 'volumes'],
-  server: ['cloud', 'ports', 'server'],
+  server: ['cloud', 'ports', 'server', 'boot'],
 } as const;
 
 /** The phase that must be done before another. */
@@ -94,17 +94,42 @@ const before: Record<Phase, Phase | null> = {
   server: 'volume',
 };
 
+/** Converts the exported disks of a run, into another folder or again if wanted. */
+export async function convertRun(
+  base: SessionBase,
+  run: string,
+  request: { options: Partial<MappingOptions>; outputDir?: string; again: boolean },
+): Promise<RunState> {
+  return runPhase(base, run, 'convert', request.options, async (rc) => {
+    const dir = request.outputDir;
+    const moved = dir !== undefined && dir !== rc.state.plan.get('convert_dir');
+    if (moved) await rc.record({ kind: 'plan', section: 'convert_dir', value: dir });
+    if (!moved && !request.again) return;
+    for (const key of [...rc.state.steps.keys()]) {
+      if (!key.startsWith('convert:')) continue;
+      if (rc.state.steps.get(key.replace('convert:', 'image:'))?.state === 'done') {
+        throw new UsageError(
+          `Run ${rc.run} has uploaded its disks already; converting them again would serve nothing.`,
+        );
+      }
+      await rc.record({ kind: 'step.reset', step: key });
+    }
+  });
+}
+
 /** Runs one phase of an existing run. The run is complete when its server is made. */
 export async function runPhase(
   base: SessionBase,
   run: string,
   phase: Phase,
   given: Partial<MappingOptions>,
+  prepare?: (rc: RunContext) => Promise<void>,
 ): Promise<RunState> {
   let final: RunState | undefined;
   await withRun(base, { resume: run }, async ({ rc }) => {
     final = rc.state;
     assertReady(rc.state, phase);
+    await prepare?.(rc);
     const options = await takeOptions(rc, given);
     await ensureSections(rc, options, needs[phase]);
     await runSteps(rc, listSteps(rc.state, [phase]));

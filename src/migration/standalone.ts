@@ -164,6 +164,7 @@ export async function serverOfVolumes(base: SessionBase, request: ServerOfVolume
       section: 'server',
       value: resolveServer(vm, options, { flavors, keypairs, zones }),
     });
+    await rc.record({ kind: 'plan', section: 'boot', value: { wait_for: options.waitFor } });
   });
 }
 

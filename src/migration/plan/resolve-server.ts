@@ -13,7 +13,7 @@ export interface ServerFacts {
   zones: Zones;
 }
 
-type ServerOptions = Pick<MappingOptions, 'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start' | 'waitFor'>;
+type ServerOptions = Pick<MappingOptions, 'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start'>;
 
 /** What the server needs of the source: a VM, or what a person said of a disk that has none. */
 export type ServerSource = Pick<VmRecord, 'name' | 'cpus' | 'memory_mib' | 'guest_id' | 'uuid'>;
@@ -45,7 +45,6 @@ export function resolveServer(vm: ServerSource, options: ServerOptions, facts: S
     key_name: options.keyName ?? null,
     config_drive: options.configDrive,
     start: options.start,
-    wait_for: options.waitFor,
     metadata: {
       stackferry_vm: metadataValue(vm.name),
       ...(vm.uuid === null ? {} : { stackferry_vm_uuid: vm.uuid }),

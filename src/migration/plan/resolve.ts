@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UsageError } from '../../core/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import type { RunContext } from '../steps/step.js';
 import { needSection, section, sourceVm } from '../steps/step.js';
@@ -30,14 +31,33 @@ const savedOptions = z.object({
   waitFor: waitForSchema,
 });
 
-/** The options of the run: those of earlier command lines, and over them what this one says. */
+/**
+ * The options of the run: those of earlier command lines, and over them what this one says.
+ * @throws UsageError for one that comes too late: what it would change has been made already.
+ */
 export async function takeOptions(rc: RunContext, given: Partial<MappingOptions>): Promise<MappingOptions> {
   const saved = savedOptions.safeParse(rc.state.plan.get('options')).data ?? defaultMapping;
   const merged: MappingOptions = { ...saved, ...given };
-  if (JSON.stringify(merged) !== JSON.stringify(saved) || !rc.state.plan.has('options')) {
+  const changed = Object.keys(given).filter(
+    (key) => !isSame(merged[key as keyof MappingOptions], saved[key as keyof MappingOptions]),
+  );
+  for (const name of Object.keys(inputs) as SectionName[]) {
+    const late = inputs[name].find((key) => changed.includes(key));
+    // --no-start may be taken back: the server is made later from the same plan.
+    if (late === undefined || late === 'start' || !rc.state.plan.has(name) || !hasBegun(rc, name)) continue;
+    throw new UsageError(
+      `The option for ${late} comes too late: run ${rc.run} has its ${name} already.`,
+      `Leave it out, or undo the run first: stackferry rollback ${rc.run}`,
+    );
+  }
+  if (changed.length > 0 || !rc.state.plan.has('options')) {
     await rc.record({ kind: 'plan', section: 'options', value: merged });
   }
   return merged;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** The names of everything in the cloud come from here. */
@@ -63,7 +83,7 @@ export async function ensureSections(
   for (const name of names) {
     if (rc.state.plan.has(name) && hasBegun(rc, name)) continue;
     const value = await resolveSection(rc, options, name);
-    if (value !== undefined && JSON.stringify(value) !== JSON.stringify(rc.state.plan.get(name))) {
+    if (value !== undefined && !isSame(value, rc.state.plan.get(name))) {
       await rc.record({ kind: 'plan', section: name, value });
     }
   }
@@ -77,6 +97,18 @@ const readers: Record<SectionName, string[]> = {
   volumes: ['volume:'],
   ports: ['port:'],
   server: ['server'],
+  boot: ['boot'],
+};
+
+/** The options that each part is made of. A new name is taken by what is not named yet: too late after the server. */
+const inputs: Record<SectionName, (keyof MappingOptions)[]> = {
+  source: [],
+  cloud: [],
+  images: ['imageFormat'],
+  volumes: ['volumeType', 'volumeZone'],
+  ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
+  server: ['flavor', 'zone', 'keyName', 'name', 'configDrive', 'start'],
+  boot: ['waitFor'],
 };
 
 function hasBegun(rc: RunContext, name: SectionName): boolean {
@@ -116,6 +148,8 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
       ]);
       return resolvePorts(vm, options, { networks, subnets, securityGroups });
     }
+    case 'boot':
+      return { wait_for: options.waitFor };
     case 'server': {
       const cloud = await rc.cloud();
       const [flavors, keypairs, zones] = await Promise.all([

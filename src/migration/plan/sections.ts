@@ -76,9 +76,11 @@ export const serverSection = z.object({
   key_name: z.string().nullable(),
   config_drive: z.boolean(),
   start: z.boolean(),
-  wait_for: waitForSchema,
   metadata: z.record(z.string(), z.string()),
 });
+
+/** How the boot is to be proved. Apart from the server, so that a resumed run may be satisfied with less. */
+export const bootSection = z.object({ wait_for: waitForSchema });
 
 export type SourceSection = z.infer<typeof sourceSection>;
 export type CloudSection = z.infer<typeof cloudSection>;
@@ -95,6 +97,7 @@ export const sections = {
   volumes: z.array(volumeSection),
   ports: z.array(portSection),
   server: serverSection,
+  boot: bootSection,
 } as const;
 
 export type SectionName = keyof typeof sections;

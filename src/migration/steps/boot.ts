@@ -13,7 +13,7 @@ export const bootResult = z.object({ proved: z.boolean(), by: z.string(), seen: 
 /** Waits until the guest is seen to have booted; `active` asks for no proof. */
 export function bootStep(state: RunContext['state']): Step {
   const planned = needSection(state, 'server');
-  const wait = planned.wait_for;
+  const wait = needSection(state, 'boot').wait_for;
   return {
     key: 'boot',
     kind: 'boot',

@@ -16,6 +16,11 @@ export const convertResult = z.object({
 });
 export type ConvertResult = z.infer<typeof convertResult>;
 
+/** Where `convert --run … --output DIR` wants the images; beside the export otherwise. */
+function convertDir(state: RunContext['state']): string | undefined {
+  return z.string().safeParse(state.plan.get('convert_dir')).data;
+}
+
 /** Makes the image that is uploaded, and proves that it holds what was exported. */
 export function convertStep(state: RunContext['state'], label: string): Step {
   const source = needSection(state, 'source');
@@ -35,7 +40,7 @@ export function convertStep(state: RunContext['state'], label: string): Step {
       const converted = await convertImage({
         source: exported.path,
         sourceFormat: 'vmdk',
-        outputPath: join(source.outputDir, `${label.replace(':', '-')}.${image.format}`),
+        outputPath: join(convertDir(rc.state) ?? source.outputDir, `${label.replace(':', '-')}.${image.format}`),
         outputFormat: image.format,
         compress: rc.settings.compress && image.format === 'qcow2',
         sha256: rc.settings.sha256,

@@ -32,7 +32,10 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
     for (const volume of section(state, 'volumes') ?? []) steps.push(volumeStep(state, volume.label));
   if (wants('server')) {
     for (const port of section(state, 'ports') ?? []) steps.push(portStep(state, port.label));
-    if (server?.start === true) steps.push(serverStep(state), bootStep(state));
+    if (server?.start === true) {
+      steps.push(serverStep(state));
+      if (section(state, 'boot')) steps.push(bootStep(state));
+    }
   }
   return steps;
 }

@@ -41,7 +41,6 @@ describe('resolveServer', () => {
       zone: null,
       key_name: null,
       start: true,
-      wait_for: { type: 'console' },
       metadata: { stackferry_vm: 'Büro _', stackferry_vm_uuid: '564d1b2c-0000-4000-8000-00000000000c' },
     });
   });
