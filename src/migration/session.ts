@@ -63,6 +63,7 @@ export async function withRun(
     cloud: once(async () => sameProject(state, await base.doors.cloud(ctx))),
   });
   const start = base.ctx.clock.now();
+  const begun = open.journal.lines.length;
   ctx.events.emit({ kind: 'run.started', run: state.run, vm: state.vm?.name ?? '', resumed });
   try {
     const end = await work({ rc, paths: open.paths });
@@ -76,6 +77,12 @@ export async function withRun(
       await rm(open.paths.dir, { recursive: true, force: true });
       throw error;
     }
+    // A session that did nothing (a refused rollback, a wrong password) leaves a finished run finished.
+    const before = resumed && open.journal.lines.length === begun ? stateBefore(open, begun) : null;
+    if (before === 'done' || before === 'rolled_back') {
+      await rc.record({ kind: 'run.closed', state: before });
+      throw new RunFailure(error, await finish(rc, open, progress, start, null));
+    }
     const stopped = error instanceof InterruptedError || base.ctx.signal.aborted;
     const { code, message, hint } = describe(error);
     await rc.record({
@@ -86,6 +93,11 @@ export async function withRun(
     const result = await finish(rc, open, progress, start, stopped ? 'stopped' : 'failed');
     throw new RunFailure(error, result);
   }
+}
+
+/** The state of the run before this session, whose own line is the last of the first `begun`. */
+function stateBefore(open: OpenRun, begun: number): RunState['state'] | null {
+  return foldJournal(open.journal.lines.slice(0, begun - 1))?.state ?? null;
 }
 
 /** An error that ended a run, with what the run has come to. The program prints both. */
