@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ServerChannel } from 'ssh2';
@@ -52,7 +51,7 @@ export async function serveExec(job: ExecJob): Promise<void> {
   child.stdin.on('error', () => undefined); // the command may end before it has read all
   channel.pipe(child.stdin);
   const stderr = (async () => {
-    for await (const chunk of child.stderr) channel.stderr.write(chunk as Buffer);
+    for await (const chunk of child.stderr) await written(channel.stderr, chunk as Buffer, closed.signal);
   })().catch(() => undefined);
   const stdout = sendStdout(job, child.stdout, closed.signal).catch(() => undefined);
 
@@ -74,8 +73,7 @@ async function sendStdout(job: ExecJob, stdout: NodeJS.ReadableStream, closed: A
       if (closed.aborted) return;
       if (send > 0) {
         job.entry.stdoutBytes += send;
-        const goesOn = job.channel.write(rest.subarray(0, send));
-        if (!goesOn && then === 'go on') await once(job.channel, 'drain', { signal: closed });
+        await written(job.channel, rest.subarray(0, send), closed);
       }
       if (then === 'drop') {
         job.drop();
@@ -84,4 +82,19 @@ async function sendStdout(job: ExecJob, stdout: NodeJS.ReadableStream, closed: A
       rest = rest.subarray(send);
     }
   }
+}
+
+/**
+ * Waits until the bytes have left for the peer. A channel whose window is full keeps up to two MiB to itself, and its
+ * close() does not wait for them: without this an early exit would cut the end of what a command wrote.
+ */
+async function written(stream: NodeJS.WritableStream, bytes: Buffer, closed: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const gone = () => resolve();
+    closed.addEventListener('abort', gone, { once: true });
+    stream.write(bytes, () => {
+      closed.removeEventListener('abort', gone);
+      resolve();
+    });
+  });
 }
