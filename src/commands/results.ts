@@ -76,28 +76,17 @@ export async function printFiles(
 
 /** The exported files of a run, one entry a disk. */
 export function exportedFiles(state: RunState): FileDisk[] {
-  return stepResults(state, 'export:', exportResult).map((item) => ({
-    label: item.label,
-    path: item.path,
-    format: 'vmdk',
-    capacity_bytes: item.capacity_bytes,
-    bytes: item.bytes,
-    content_hash: item.content_hash,
-    sha256: item.sha256,
-  }));
+  return stepResults(state, 'export:', exportResult).map((item) => fileDisk({ ...item, format: 'vmdk' }));
 }
 
 /** The converted files of a run, one entry a disk. */
 export function convertedFiles(state: RunState): FileDisk[] {
-  return stepResults(state, 'convert:', convertResult).map((item) => ({
-    label: item.label,
-    path: item.path,
-    format: item.format,
-    capacity_bytes: item.capacity_bytes,
-    bytes: item.bytes,
-    content_hash: item.content_hash,
-    sha256: item.sha256,
-  }));
+  return stepResults(state, 'convert:', convertResult).map(fileDisk);
+}
+
+/** The fields of the contract, and no others. */
+function fileDisk({ label, path, format, capacity_bytes, bytes, content_hash, sha256 }: FileDisk): FileDisk {
+  return { label, path, format, capacity_bytes, bytes, content_hash, sha256 };
 }
 
 function stepResults<T>(state: RunState, prefix: string, schema: z.ZodType<T>): T[] {

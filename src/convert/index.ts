@@ -1,5 +1,5 @@
 /** Images on this machine: sources checked before qemu-img sees them, conversions that are proved. */
-export type { ConvertRequest, SourceFormat } from './types.js';
+export type { ConvertedImage, ConvertRequest, SourceFormat } from './types.js';
 export { convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';

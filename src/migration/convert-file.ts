@@ -1,6 +1,7 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { convertImage, type SourceFormat } from '../convert/index.js';
 import type { Context } from '../core/index.js';
+import { convertResultOf, type ConvertResult } from './steps/convert.js';
 
 export interface ConvertFileRequest {
   /** Absolute. */
@@ -14,7 +15,7 @@ export interface ConvertFileRequest {
 }
 
 /** Converts a file of the user's, outside any run. */
-export async function convertFile(ctx: Context, request: ConvertFileRequest) {
+export async function convertFile(ctx: Context, request: ConvertFileRequest): Promise<ConvertResult> {
   const name = basename(request.file, extname(request.file));
   const converted = await convertImage({
     source: request.file,
@@ -26,13 +27,5 @@ export async function convertFile(ctx: Context, request: ConvertFileRequest) {
     force: request.force,
     ctx,
   });
-  return {
-    label: name,
-    path: converted.path,
-    format: converted.format,
-    capacity_bytes: converted.capacityBytes,
-    bytes: converted.bytes,
-    content_hash: converted.contentHash,
-    sha256: converted.sha256,
-  };
+  return convertResultOf(name, converted);
 }

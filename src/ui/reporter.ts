@@ -1,20 +1,18 @@
 import ora, { type Ora } from 'ora';
-import { formatBytes, formatRate, formatSeconds, type StackferryEvent } from '../core/index.js';
+import { RateMeter, formatBytes, formatRate, formatSeconds, type StackferryEvent } from '../core/index.js';
 import { paint, printable, type Terminal } from './terminal.js';
 
 interface Task {
   label: string;
   done: number;
   total: number;
-  /** Recent points, for the rate. */
-  samples: { at: number; done: number }[];
+  meter: RateMeter;
   /** What a wait sees. */
   state: string | null;
   startedAt: number;
   printedAt: number;
 }
 
-const RATE_OVER_MS = 5_000;
 /** Without a terminal that can be rewritten, a line so often. */
 const PLAIN_EVERY_MS = 10_000;
 
@@ -123,7 +121,7 @@ export class Reporter {
       label,
       done,
       total,
-      samples: [{ at: now, done }],
+      meter: new RateMeter(now, done),
       state: null,
       startedAt: now,
       printedAt: now,
@@ -134,11 +132,9 @@ export class Reporter {
   #advance(name: string, done: number, total: number): void {
     const task = this.#tasks.get(name);
     if (!task) return;
-    const now = this.#now();
     task.done = done;
     task.total = total;
-    if (now - (task.samples.at(-1)?.at ?? 0) >= 200) task.samples.push({ at: now, done });
-    while (task.samples.length > 2 && now - (task.samples[0]?.at ?? now) > RATE_OVER_MS) task.samples.shift();
+    task.meter.add(this.#now(), done);
     this.#tick(task);
   }
 
@@ -183,18 +179,11 @@ export class Reporter {
       return `${label}: ${printable(task.state)}, ${formatSeconds((this.#now() - task.startedAt) / 1000)}`;
     if (task.total === 0) return label;
     const percent = Math.floor((task.done / task.total) * 100);
-    const rate = rateOf(task);
+    const { rate } = task.meter;
     const eta = rate > 0 ? `, ${formatSeconds((task.total - task.done) / rate)} left` : '';
     const speed = rate > 0 ? `, ${formatRate(rate)}` : '';
     return `${label}: ${percent} % (${formatBytes(task.done)} of ${formatBytes(task.total)})${speed}${eta}`;
   }
-}
-
-function rateOf(task: Task): number {
-  const first = task.samples[0];
-  const last = task.samples.at(-1);
-  if (!first || !last || last.at <= first.at) return 0;
-  return ((last.done - first.done) * 1000) / (last.at - first.at);
 }
 
 /** `export:scsi0:0` is an export. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Clock, StackferryEvent } from '../../core/index.js';
+import { RateMeter, type Clock, type StackferryEvent } from '../../core/index.js';
 import { readJsonIfThere, writeAtomic } from './store.js';
 
 const taskSchema = z.object({
@@ -21,11 +21,10 @@ export const progressSchema = z.object({
   tasks: z.array(taskSchema),
 });
 export type Progress = z.infer<typeof progressSchema>;
-type Task = z.infer<typeof taskSchema> & { samples: { at: number; done: number }[] };
+type Task = z.infer<typeof taskSchema> & { meter: RateMeter };
 
-/** How often the file is written, and over how long a rate is measured. */
+/** How often the file is written. */
 const WRITE_EVERY_MS = 1_000;
-const RATE_OVER_MS = 5_000;
 
 /** Keeps `progress.json` of a run: where the work stands now, for `status` in another terminal. */
 export class ProgressFile {
@@ -80,20 +79,15 @@ export class ProgressFile {
   }
 
   #begin(task: string, label: string, done: number, total: number): void {
-    const samples = [{ at: this.#clock.now(), done }];
-    this.#tasks.set(task, { task, label, done, total, rate: 0, state: null, samples });
+    const meter = new RateMeter(this.#clock.now(), done);
+    this.#tasks.set(task, { task, label, done, total, rate: 0, state: null, meter });
   }
 
   #advance(task: Task, done: number, total: number): void {
-    const now = this.#clock.now();
     task.done = done;
     task.total = total;
-    const last = task.samples.at(-1);
-    if (last && now - last.at < 200) return;
-    task.samples.push({ at: now, done });
-    while (task.samples.length > 2 && now - (task.samples[0]?.at ?? now) > RATE_OVER_MS) task.samples.shift();
-    const first = task.samples[0];
-    if (first && now > first.at) task.rate = Math.round(((done - first.done) * 1000) / (now - first.at));
+    task.meter.add(this.#clock.now(), done);
+    task.rate = task.meter.rate;
   }
 
   #write(): void {

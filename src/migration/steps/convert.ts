@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
-import { convertImage } from '../../convert/index.js';
+import { convertImage, type ConvertedImage } from '../../convert/index.js';
 import { exportResult, filesStand } from './export.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
@@ -47,16 +47,21 @@ export function convertStep(state: RunContext['state'], label: string): Step {
         expectedContentHash: exported.content_hash,
         ctx: rc.ctx,
       });
-      const result: ConvertResult = {
-        label,
-        path: converted.path,
-        format: converted.format,
-        capacity_bytes: converted.capacityBytes,
-        bytes: converted.bytes,
-        content_hash: converted.contentHash,
-        sha256: converted.sha256,
-      };
+      const result = convertResultOf(label, converted);
       return { result, summary: `${image.format}, ${formatBytes(converted.bytes)}, equal to the export` };
     },
+  };
+}
+
+/** A converted image as the journal and the contract have it. */
+export function convertResultOf(label: string, converted: ConvertedImage): ConvertResult {
+  return {
+    label,
+    path: converted.path,
+    format: converted.format,
+    capacity_bytes: converted.capacityBytes,
+    bytes: converted.bytes,
+    content_hash: converted.contentHash,
+    sha256: converted.sha256,
   };
 }
