@@ -146,9 +146,10 @@ export class RealCloud {
     for (const kind of ['server', 'port', 'volume', 'image'] as const) {
       const { service, path } = KINDS[kind];
       const base = path.replace(/(\/detail)?(\?.*)?$/, '');
-      for (let tries = 0; tries < 300; tries++) {
+      for (let tries = 0; ; tries++) {
         const left = (await this.list(kind)).filter((row) => runs.has(runOf(row) ?? ''));
         if (left.length === 0) break;
+        if (tries === 300) throw new Error(`${kind} ${left.map(({ id }) => id).join(', ')} does not go`);
         // A volume may still be at its server for a moment; it is asked for again until it goes.
         const going = left.filter((row) => row['status'] !== 'deleting' && row['OS-EXT-STS:task_state'] !== 'deleting');
         for (const row of going) await this.request(service, 'DELETE', `${base}/${row.id}`).catch(() => undefined);
