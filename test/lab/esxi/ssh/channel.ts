@@ -50,10 +50,11 @@ export async function serveExec(job: ExecJob): Promise<void> {
   job.onSignal(send);
   child.stdin.on('error', () => undefined); // the command may end before it has read all
   channel.pipe(child.stdin);
+  const write = oneByOne(closed.signal);
   const stderr = (async () => {
-    for await (const chunk of child.stderr) await written(channel.stderr, chunk as Buffer, closed.signal);
+    for await (const chunk of child.stderr) await write(channel.stderr, chunk as Buffer);
   })().catch(() => undefined);
-  const stdout = sendStdout(job, child.stdout, closed.signal).catch(() => undefined);
+  const stdout = sendStdout(job, child.stdout, closed.signal, write).catch(() => undefined);
 
   const [code, signal] = await exited;
   await Promise.all([stdout, stderr]);
@@ -66,14 +67,21 @@ export async function serveExec(job: ExecJob): Promise<void> {
   channel.close();
 }
 
-async function sendStdout(job: ExecJob, stdout: NodeJS.ReadableStream, closed: AbortSignal): Promise<void> {
+type Write = (stream: NodeJS.WritableStream, bytes: Buffer) => Promise<void>;
+
+async function sendStdout(
+  job: ExecJob,
+  stdout: NodeJS.ReadableStream,
+  closed: AbortSignal,
+  write: Write,
+): Promise<void> {
   for await (const chunk of stdout) {
     for (let rest = chunk as Buffer; rest.length > 0;) {
       const { send, then } = await job.faults.take(rest.length, closed);
       if (closed.aborted) return;
       if (send > 0) {
         job.entry.stdoutBytes += send;
-        await written(job.channel, rest.subarray(0, send), closed);
+        await write(job.channel, rest.subarray(0, send));
       }
       if (then === 'drop') {
         job.drop();
@@ -82,6 +90,18 @@ async function sendStdout(job: ExecJob, stdout: NodeJS.ReadableStream, closed: A
       rest = rest.subarray(send);
     }
   }
+}
+
+/**
+ * One write of a channel at a time: when stdout and stderr both wait for the peer's window, ssh2 wakes only the first,
+ * and the other (what dd says at its end) would never go out.
+ */
+function oneByOne(closed: AbortSignal): Write {
+  let before = Promise.resolve();
+  return (stream, bytes) => {
+    before = before.then(() => written(stream, bytes, closed));
+    return before;
+  };
 }
 
 /**
