@@ -33,30 +33,35 @@ export function reserve(core: Core, volume: Volume, instance: string | null): At
   return attachment;
 }
 
-/** What the NFS driver answers, flat (testbed README, "Attach a volume to this machine"). */
-function connect(core: Core, attachment: Attachment, volume: Volume, device: string | null): void {
-  attachment.status = 'attaching';
-  attachment.device = device;
-  attachment.connection_info = {
+/** What the NFS driver answers, flat (seen on the real lab). */
+function connectionInfo(core: Core, attachment: Attachment, volume: Volume): Record<string, unknown> {
+  return {
     export: `127.0.0.1:${core.directory}/volumes`,
     name: `volume-${volume.id}`,
     options: null,
     format: 'raw',
-    driver_volume_type: 'nfs',
-    mount_point_base: '',
-    attachment_id: attachment.id,
     qos_specs: null,
     access_mode: 'rw',
     encrypted: false,
     cacheable: false,
-    enforce_multipath: false,
+    driver_volume_type: 'nfs',
+    mount_point_base: `${core.directory}/mnt`,
+    attachment_id: attachment.id,
   };
+}
+
+function connect(core: Core, attachment: Attachment, volume: Volume, device: string): void {
+  attachment.status = 'attaching';
+  attachment.device = device;
+  attachment.connection_info = connectionInfo(core, attachment, volume);
   volume.status = 'attaching';
 }
 
-export function complete(attachment: Attachment, volume: Volume, device?: string): void {
+/** The volume is in use now. A server's device name comes from Nova. */
+export function complete(core: Core, attachment: Attachment, volume: Volume, device?: string): void {
   attachment.status = 'attached';
   attachment.attached_at = cinderTime();
+  attachment.connection_info = connectionInfo(core, attachment, volume);
   if (device !== undefined) attachment.device = device;
   volume.status = 'in-use';
   volume.updated_at = cinderTime();
@@ -141,7 +146,7 @@ function create(call: Call): Attachment {
   const attachment = reserve(call.core, volume, textIn(body, 'instance_uuid') ?? null);
   const connector = body['connector'];
   if (isObject(connector) && Object.keys(connector).length > 0) {
-    connect(call.core, attachment, volume, textIn(connector, 'mountpoint') ?? null);
+    connect(call.core, attachment, volume, textIn(connector, 'mountpoint') ?? 'na');
   }
   return attachment;
 }
@@ -162,7 +167,11 @@ export const attachmentRoutes: Route[] = [
   {
     method: 'POST',
     pattern: BASE,
-    handle: (call) => ({ status: 200, body: { attachment: view(create(call), true) } }),
+    handle: (call) => {
+      // Answered with the record as it was reserved, although it is connected by then (seen on the real lab).
+      const made = { ...view(create(call), true), status: 'reserved', attach_mode: 'null' };
+      return { status: 200, body: { attachment: made } };
+    },
   },
   {
     method: 'PUT',
@@ -173,7 +182,7 @@ export const attachmentRoutes: Route[] = [
       const connector = objectIn(objectIn(call.body, 'attachment'), 'connector');
       if (!connector)
         throw new Refusal(400, `Invalid input for field/attribute attachment. 'connector' is a required property`);
-      connect(call.core, attachment, volumeOf(call, attachment.volume_id), textIn(connector, 'mountpoint') ?? null);
+      connect(call.core, attachment, volumeOf(call, attachment.volume_id), textIn(connector, 'mountpoint') ?? 'na');
       return { status: 200, body: { attachment: view(attachment, true) } };
     },
   },
@@ -184,7 +193,7 @@ export const attachmentRoutes: Route[] = [
       since(call, 44);
       if (!isObject(call.body) || !('os-complete' in call.body)) throw new Refusal(400, 'There is no such action.');
       const attachment = attachmentOf(call);
-      complete(attachment, volumeOf(call, attachment.volume_id));
+      complete(call.core, attachment, volumeOf(call, attachment.volume_id));
       return { status: 204 };
     },
   },

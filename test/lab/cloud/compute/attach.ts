@@ -10,21 +10,23 @@ import { serverOf } from './servers.js';
 
 type Entry = Server['volumes'][number];
 
-function attachmentView(call: Call, server: Server, entry: Entry): Json {
+/** `made`: the answer to POST, which keeps the older form at every version (seen on the real lab). */
+function attachmentView(call: Call, server: Server, entry: Entry, made = false): Json {
+  const modern = call.minor >= 89 && !made;
   return {
-    ...(call.minor >= 89 ? {} : { id: entry.volume_id }),
+    ...(modern ? {} : { id: entry.volume_id }),
     volumeId: entry.volume_id,
     serverId: server.id,
     device: entry.device,
     ...(call.minor >= 70 ? { tag: null } : {}),
     ...(call.minor >= 79 ? { delete_on_termination: entry.delete_on_termination } : {}),
-    ...(call.minor >= 89 ? { attachment_id: entry.attachment_id, bdm_uuid: entry.attachment_id } : {}),
+    ...(modern ? { attachment_id: entry.attachment_id, bdm_uuid: entry.attachment_id } : {}),
   };
 }
 
 function entryOf(server: Server, volumeId: string): Entry {
   const entry = server.volumes.find((one) => one.volume_id === volumeId);
-  if (!entry) throw new Refusal(404, `volume_id not found: ${volumeId}`);
+  if (!entry) throw new Refusal(404, `Instance ${server.id} is not attached to volume ${volumeId}`);
   return entry;
 }
 
@@ -63,11 +65,11 @@ function attach(call: Call): Json {
   core.background(
     async () => {
       await core.sleep(core.settings.delays.power);
-      complete(attachment, volume, entry.device);
+      complete(core, attachment, volume, entry.device);
     },
     () => release(core, attachment.id),
   );
-  return attachmentView(call, server, entry);
+  return attachmentView(call, server, entry, true);
 }
 
 function detach(call: Call): void {
@@ -96,13 +98,14 @@ function detach(call: Call): void {
   );
 }
 
-function interfaceView(port: Port): Json {
+function interfaceView(call: Call, port: Port): Json {
   return {
     net_id: port.network_id,
     port_id: port.id,
     mac_addr: port.mac_address,
     port_state: port.status,
     fixed_ips: port.fixed_ips,
+    ...(call.minor >= 70 ? { tag: null } : {}),
   };
 }
 
@@ -133,7 +136,7 @@ function plug(call: Call): Json {
   bind(port, server.id, server.availability_zone, true);
   server.ports.push({ port_id: port.id, ours: portId === undefined });
   server.updated = zuluTime();
-  return interfaceView(port);
+  return interfaceView(call, port);
 }
 
 const VOLUMES = '/v2.1/servers/:id/os-volume_attachments';
@@ -174,7 +177,7 @@ export const attachRoutes: Route[] = [
     pattern: PORTS,
     handle: (call) => ({
       status: 200,
-      body: { interfaceAttachments: portsOf(call, serverOf(call)).map(interfaceView) },
+      body: { interfaceAttachments: portsOf(call, serverOf(call)).map((one) => interfaceView(call, one)) },
     }),
   },
   { method: 'POST', pattern: PORTS, handle: (call) => ({ status: 200, body: { interfaceAttachment: plug(call) } }) },

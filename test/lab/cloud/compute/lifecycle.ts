@@ -65,7 +65,7 @@ export function buildServer(core: Core, server: Server, build: Build): void {
       for (const entry of server.volumes) {
         const attachment = core.state.attachments.find((one) => one.id === entry.attachment_id);
         const volume = core.state.volumes.find((one) => one.id === entry.volume_id);
-        if (attachment && volume) complete(attachment, volume, entry.device);
+        if (attachment && volume) complete(core, attachment, volume, entry.device);
       }
       activate(core, server);
       server.launched_at = cinderTime();

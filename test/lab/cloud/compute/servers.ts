@@ -59,6 +59,7 @@ function flavor(call: Call, server: Server): Json {
   };
 }
 
+/** As `GET /servers/detail` shows it; `GET /servers/ID` adds the server's groups. */
 export function view(call: Call, server: Server): Json {
   const since = (minor: number, extra: Json): Json => (call.minor >= minor ? extra : {});
   const image =
@@ -102,7 +103,6 @@ export function view(call: Call, server: Server): Json {
     ...since(19, { description: null }),
     ...since(26, { tags: [] }),
     ...since(63, { trusted_image_certificates: null }),
-    ...since(71, { server_groups: [] }),
     ...since(90, { 'OS-EXT-SRV-ATTR:hostname': server.hostname }),
   };
 }
@@ -203,7 +203,10 @@ export const serverRoutes: Route[] = [
   {
     method: 'GET',
     pattern: `${BASE}/:id`,
-    handle: (call) => ({ status: 200, body: { server: view(call, serverOf(call)) } }),
+    handle: (call) => {
+      const groups = call.minor >= 71 ? { server_groups: [] } : {};
+      return { status: 200, body: { server: { ...view(call, serverOf(call)), ...groups } } };
+    },
   },
   {
     method: 'PUT',

@@ -1,6 +1,6 @@
 /**
- * The catalog of a project: the official types of the Service Type Authority plus `volumev3`, as the real lab's
- * (testbed README, "catalog"); paths on one port as devstack lays them out.
+ * The catalog of a project: the official types of the Service Type Authority plus `volumev3`, as the real lab's;
+ * paths on one port as devstack lays them out.
  */
 import type { Core } from '../core.js';
 
