@@ -10,6 +10,9 @@ import { CLOUDS_FILE } from '../support/real-cloud.js';
 // The embedded cloud is only worth something where it answers as a real one does. Two judges: the field's own client,
 // which scripts/lab installs, and the real cloud itself, asked the same questions.
 
+/** openstackclient, from the distribution; scripts/lab installs it. */
+const CLIENT = '/usr/bin/openstack';
+
 let directory: string;
 let cloud: EmbeddedCloud;
 
@@ -23,7 +26,7 @@ afterAll(async () => {
 });
 
 async function openstack(args: string[], account: 'lab' | 'lab-poor' | 'lab-appcred' = 'lab') {
-  const ended = await execa('openstack', args, {
+  const ended = await execa(CLIENT, args, {
     env: { OS_CLIENT_CONFIG_FILE: cloud.cloudsYaml, OS_CLOUD: account },
     stdin: 'ignore',
     reject: false,

@@ -153,6 +153,8 @@ export function seed(): CloudState {
     roles: { [admin.id]: ['admin', 'member', 'reader'] },
   };
   const labNet = network('lab-net', lab.id, false);
+  // The real lab has none: here a project with small quotas can ask for MACs and addresses as well.
+  const poorNet = network('lab-poor-net', poor.id, false);
   const provider = network('lab-provider', admin.id, true);
   // A public key that nobody has the private half of: enough to be listed and named.
   const blob = Buffer.concat([Buffer.from('0000000b7373682d6564323535313900000020', 'hex'), randomBytes(32)]);
@@ -189,10 +191,11 @@ export function seed(): CloudState {
         created_at: cinderTime(),
       },
     ],
-    networks: [labNet, provider],
+    networks: [labNet, poorNet, provider],
     subnets: [
       subnet(labNet, 'lab-subnet', '10.177.0.0/24', '10.177.0.1', ['10.177.0.100', '10.177.0.199']),
       subnet(labNet, 'lab-subnet6', 'fd00:177::/64', 'fd00:177::1'),
+      subnet(poorNet, 'lab-poor-subnet', '10.179.0.0/24', '10.179.0.1'),
       subnet(provider, 'lab-provider-subnet', '10.178.0.0/24', '10.178.0.1', ['10.178.0.100', '10.178.0.199']),
     ],
     ports: [],
