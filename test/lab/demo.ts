@@ -97,7 +97,7 @@ async function program(env: Record<string, string>, args: string[], shown = true
     stdio: ['inherit', 'pipe', shown ? 'inherit' : 'ignore'],
   });
   let out = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
+  child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
     if (shown) process.stdout.write(chunk);
   });
