@@ -106,7 +106,7 @@ export const vmFactsSchema = z.object({
   /** Labels of NICs whose MAC was set by hand (`addressType = "static"`). */
   staticMacs: z.array(z.string()),
   /** Labels of NICs that are not connected at power-on. */
-  startDisconnectedNics: z.array(z.string()),
+  startDisconnectedNics: z.array(z.string()).default([]),
   /** Labels of NICs whose port group or vSwitch allows promiscuous mode. */
   promiscuousNics: z.array(z.string()),
   /** Labels in .vmx words: `pciPassthru0`, `usb.autoConnect.device0`, `serial0`, `parallel0`, `ide1:0`. */
