@@ -40,11 +40,10 @@ export function buildProgram(app: App): Command {
     .showSuggestionAfterError(true)
     .helpCommand(false)
     .action(() => {
-      if (program.args.length > 0)
-        throw new UsageError(`There is no command "${program.args[0] ?? ''}".`, 'List them with: stackferry --help');
+      const [wanted] = program.args;
+      if (wanted !== undefined) throw noCommand(wanted, program);
       terminal.out(WHAT_NEXT);
-    })
-    .allowExcessArguments(true);
+    });
   addGlobalOptions(program);
   program.addHelpText(
     'after',
@@ -58,7 +57,30 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a blocker stands, 130 interrupted
 `,
   );
   for (const register of commands) register(program, app);
+  // Only here, and after the commands, which take it over: the action above says of a surplus word what it is.
+  program.allowExcessArguments(true);
   return program;
+}
+
+function noCommand(wanted: string, program: Command): UsageError {
+  const names = program.commands.map((command) => command.name());
+  const near = names.map((name) => ({ name, edits: editsBetween(wanted, name) })).sort((a, b) => a.edits - b.edits)[0];
+  const hint = near && near.edits <= 2 ? `Did you mean ${near.name}? ` : '';
+  return new UsageError(`There is no command "${wanted}".`, `${hint}List them with: stackferry --help`);
+}
+
+/** Letters to add, take away or change to make one word of the other (Levenshtein). */
+function editsBetween(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1];
+    for (const [at, against] of [...other].entries()) {
+      const changed = (row[at] ?? 0) + (letter === against ? 0 : 1);
+      next.push(Math.min(changed, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
 }
 
 /** Turns commander's own errors (unknown option, missing argument) into ours; null for help and version, which are none. */
