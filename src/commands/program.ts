@@ -72,9 +72,9 @@ function noCommand(wanted: string, program: Command): UsageError {
 /** Letters to add, take away or change to make one word of the other (Levenshtein). */
 function editsBetween(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...one].entries()) {
+  for (const [index, letter] of Array.from(one).entries()) {
     const next = [index + 1];
-    for (const [at, against] of [...other].entries()) {
+    for (const [at, against] of Array.from(other).entries()) {
       const changed = (row[at] ?? 0) + (letter === against ? 0 : 1);
       next.push(Math.min(changed, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
     }
