@@ -25,12 +25,20 @@ async function main(mode: string | undefined): Promise<number> {
   if (mode === '--stop') return stopKept();
   const dir = mkdtempSync(join(tmpdir(), PREFIX));
   const peers: ChildProcess[] = [];
+  let end = () => stop(peers, dir);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      interrupt.abort();
+      running?.kill('SIGTERM'); // a terminal's Ctrl-C has reached it already: the second one ends it at once
+    });
+  }
   try {
     const [esxi, cloud] = await Promise.all([
       startPeer(peers, dir, 'esxi', ['test/lab/esxi/main.ts'], esxiReady),
       startPeer(peers, dir, 'cloud', ['test/lab/cloud/main.ts', join(dir, 'cloud')], cloudReady),
     ]);
     const env: Record<string, string> = {
+      no_proxy: '127.0.0.1',
       STACKFERRY_ESXI: esxi.host,
       STACKFERRY_ESXI_SSH_PORT: String(esxi.port),
       STACKFERRY_ESXI_USER: esxi.user,
@@ -40,14 +48,27 @@ async function main(mode: string | undefined): Promise<number> {
       ...cloud.environment,
     };
     const ok = await show(env, esxi.tree, cloud.directory);
-    if (mode === '--keep' && ok) keep(dir, env, peers);
-    else await stop(peers, dir);
+    if (mode === '--keep' && ok && !interrupt.signal.aborted) {
+      keep(dir, env, peers);
+      end = () => Promise.resolve();
+    }
     return ok ? 0 : 1;
   } catch (error) {
-    await stop(peers, dir);
-    throw error;
+    if (!interrupt.signal.aborted)
+      console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  } finally {
+    await end();
   }
 }
+
+/** Aborted when a signal asks for the end. */
+const interrupt = new AbortController();
+/** The program, while it runs. */
+let running: ChildProcess | undefined;
+
+/** What another cloud or host of the user's would come from: none of it may reach the demo. */
+const isOurs = (name: string) => /^(OS|STACKFERRY|GOVC)_|_proxy$/i.test(name);
 
 const statusSchema = z.object({
   vms: z.array(
@@ -91,17 +112,21 @@ async function show(env: Record<string, string>, tree: string, cloudDir: string)
 /** Runs the built program; its stdout if it succeeded. */
 async function program(env: Record<string, string>, args: string[], shown = true): Promise<string | null> {
   const line = args.map((word) => (/^[\w./=-]+$/.test(word) ? word : `'${word}'`)).join(' ');
+  if (interrupt.signal.aborted) return null;
   if (shown) console.log(`\n$ stackferry ${line}`);
+  const inherited = Object.entries(process.env).filter(([name]) => !isOurs(name));
   const child = spawn(process.execPath, [join(root, 'dist/cli.js'), ...args], {
-    env: { ...process.env, ...env },
+    env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['inherit', 'pipe', shown ? 'inherit' : 'ignore'],
   });
+  running = child;
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
     if (shown) process.stdout.write(chunk);
   });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  running = undefined;
   return code === 0 ? out : null;
 }
 
@@ -119,10 +144,11 @@ async function startPeer<T>(
   const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
     cwd: root,
     detached: true,
+    env: { ...process.env, TMPDIR: dir }, // so that nothing of it can stay elsewhere
     stdio: ['ignore', openSync(out, 'w'), openSync(log, 'w')],
   });
   peers.push(child);
-  for (let tries = 0; tries < 900 && child.exitCode === null; tries++) {
+  for (let tries = 0; tries < 900 && isAlive(child) && !interrupt.signal.aborted; tries++) {
     const text = readFileSync(out, 'utf8');
     const end = text.indexOf('\n');
     if (end > 0) return ready.parse(JSON.parse(text.slice(0, end)));
@@ -131,28 +157,42 @@ async function startPeer<T>(
   throw new Error(`the embedded ${name} did not start: ${readFileSync(log, 'utf8')}`);
 }
 
+const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
+
 function keep(dir: string, env: Record<string, string>, peers: readonly ChildProcess[]): void {
-  const lines = Object.entries(env).map(([key, value]) => `export ${key}='${value.replaceAll("'", `'\\''`)}'`);
+  const others = Object.keys(process.env).filter((name) => isOurs(name) && !(name in env));
+  const lines = [
+    ...(others.length === 0 ? [] : [`unset ${others.sort().join(' ')}`]),
+    ...Object.entries(env).map(([key, value]) => `export ${key}='${value.replaceAll("'", `'\\''`)}'`),
+  ];
   writeFileSync(join(dir, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
   writeFileSync(join(dir, 'pids'), peers.map((peer) => peer.pid).join('\n'));
   for (const peer of peers) peer.unref();
   console.log(`\nHost and cloud are left running. To use them:\n\n${lines.join('\n')}\n`);
-  console.log(`The same in one line: . ${dir}/env     End them: scripts/demo --stop`);
+  console.log(`The same in one line: . ${dir}/env`);
+  console.log(`Then: ${join(root, 'dist/cli.js')} inventory     End them: scripts/demo --stop`);
 }
 
 async function stop(peers: readonly ChildProcess[], dir: string): Promise<void> {
   await Promise.all(
     peers.map(async (peer) => {
-      if (peer.exitCode !== null) return;
-      const closed = new Promise((resolve) => peer.once('exit', resolve));
+      if (!isAlive(peer)) return;
+      const ended = new Promise((resolve) => peer.once('exit', resolve));
+      const late = new AbortController();
       peer.kill('SIGTERM');
-      await Promise.race([closed, sleep(10_000, undefined, { ref: false })]);
+      void sleep(10_000, undefined, { signal: late.signal }).then(
+        () => peer.kill('SIGKILL'),
+        () => undefined,
+      );
+      await ended;
+      late.abort();
     }),
   );
   rmSync(dir, { recursive: true, force: true });
 }
 
 async function stopKept(): Promise<number> {
+  let ended = 0;
   for (const name of readdirSync(tmpdir()).filter((item) => item.startsWith(PREFIX))) {
     const dir = join(tmpdir(), name);
     let pids: string[];
@@ -169,7 +209,9 @@ async function stopKept(): Promise<number> {
     }
     rmSync(dir, { recursive: true, force: true });
     console.log(`ended ${name}`);
+    ended += 1;
   }
+  if (ended === 0) console.log('no demo was left running');
   return 0;
 }
 
@@ -234,4 +276,5 @@ async function list(
   for (const row of rows) console.log(`${key.slice(0, -1)}  ${fields.map((field) => String(row[field])).join('  ')}`);
 }
 
-process.exitCode = await main(process.argv[2]);
+const code = await main(process.argv[2]);
+process.exitCode = interrupt.signal.aborted ? 130 : code;
