@@ -103,6 +103,7 @@ PermitUserEnvironment no
 UseDNS no
 LogLevel INFO
 AllowUsers root
+Subsystem sftp internal-sftp
 ChrootDirectory /run/lab-tree
 C
   # Starts sshd where /etc/passwd and its PAM file are ours, and /run its own. The tree and the keys appear there, for
