@@ -120,7 +120,7 @@ class Host implements EmbeddedHost {
       ident: old ? 'OpenSSH_5.6' : 'OpenSSH_9.8',
       ...(options.banner === undefined ? {} : { banner: options.banner }),
     });
-    this.#ssh.on('connection', (connection) => this.#serve(connection));
+    this.#ssh.on('connection', (connection, { port }) => this.#serve(connection, port));
   }
 
   get refusedLogins(): number {
@@ -170,16 +170,19 @@ class Host implements EmbeddedHost {
       socket.once('data', () => socket.destroy());
       return;
     }
-    this.#current = socket;
+    const { remotePort } = socket;
+    if (remotePort === undefined) return;
+    this.#awaited.set(remotePort, socket);
+    socket.on('close', () => this.#awaited.get(remotePort) === socket && this.#awaited.delete(remotePort));
     this.#ssh.injectSocket(socket);
   }
 
-  // injectSocket() announces the connection before it returns, but without the socket.
-  #current: Socket | undefined;
+  // A connection is announced when its first line has come, and without its socket: several may come in at once.
+  readonly #awaited = new Map<number, Socket>();
 
-  #serve(connection: Connection): void {
-    const socket = this.#current;
-    this.#current = undefined;
+  #serve(connection: Connection, port: number): void {
+    const socket = this.#awaited.get(port);
+    this.#awaited.delete(port);
     if (socket === undefined) return;
     const number = (this.#number += 1);
     let open = 0;
