@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
 import { copyDisk } from '../../esxi/export/index.js';
-import { exportPlan } from './source.js';
+import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
 export const exportResult = z.object({
@@ -36,10 +36,8 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
       const host = await rc.host();
-      const copied = await copyDisk(host.shell, disk, source.outputDir, rc.ctx, {
-        streams: rc.settings.streams,
-        sha256: rc.settings.sha256,
-      });
+      const options = { streams: rc.settings.streams, sha256: rc.settings.sha256 };
+      const copied = await readSourceFiles(rc, () => copyDisk(host.shell, disk, source.outputDir, rc.ctx, options));
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;
       const result: ExportResult = {

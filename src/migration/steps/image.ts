@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
+import { StackferryError, formatBytes, retry } from '../../core/index.js';
 import { compareImageHash, type Cloud, type DigestName, type Image } from '../../openstack/index.js';
 import { convertResult } from './convert.js';
 import { madeBy, needSection, type RunContext, type Step } from './step.js';
@@ -95,8 +95,7 @@ async function upload(
       attempts: UPLOAD_TRIES,
       delayMs: 1_000,
       maxDelayMs: 15_000,
-      retryable: (error) =>
-        isCode(error, 'cloud.upload_cut') || isCode(error, 'cloud.unreachable') || isCode(error, 'cloud.server_error'),
+      retryable: mayBeSentAgain,
     },
     async () => {
       const id = await emptyImage(rc, cloud, key, name, file);
@@ -125,6 +124,17 @@ async function upload(
       );
     },
   );
+}
+
+/** Whether an upload that failed may be begun again from its first byte; a number is the delay that Glance asks for. */
+function mayBeSentAgain(error: unknown): boolean | number {
+  if (!(error instanceof StackferryError)) return false;
+  const { service, retry_after_ms: asked } = error.details;
+  const passing = ['cloud.upload_cut', 'cloud.unreachable', 'cloud.server_error', 'cloud.rate_limited'];
+  // A token that ended as the upload began is renewed by the next look at the image; a refused login is Keystone's.
+  const expired = error.code === 'cloud.unauthorized' && service === 'image';
+  if (!expired && !passing.includes(error.code)) return false;
+  return typeof asked === 'number' ? asked : true;
 }
 
 /** The id of an image of ours that can take the content (or has it): the one of an earlier try, or a new one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StackferryError, formatBytes, poll, type Context } from '../../core/index.js';
+import { StackferryError, formatBytes, isCode, poll, type Context } from '../../core/index.js';
 import type { EsxiHost } from '../../esxi/index.js';
 import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
@@ -102,8 +102,22 @@ function earlierTokens(rc: RunContext): Record<string, string> | undefined {
   return tokensSchema.safeParse(rc.state.plan.get('source_tokens')).data;
 }
 
-function changed(name: string, why: string): StackferryError {
+/** Reads from the source. Where that fails because the VM was started meanwhile, the error says so. */
+export async function readSourceFiles<T>(rc: RunContext, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isCode(error, 'disk') && !isCode(error, 'esxi.read_failed')) throw error;
+    const { id, name } = sourceVm(rc.state);
+    const power = await (await rc.host()).powerState(id).catch(() => null);
+    if (power !== 'on') throw error;
+    throw changed(name, 'it is running now', error);
+  }
+}
+
+function changed(name: string, why: string, cause?: unknown): StackferryError {
   return new StackferryError('vm.changed_during_copy', `${name} was changed while or after it was copied: ${why}.`, {
+    cause,
     hint: 'What was copied is not used. Leave the VM off and run the same command again; the copy starts over.',
   });
 }
