@@ -96,7 +96,7 @@ setup() { # setup PACKAGE…: says first what it will install, then does so
     mapfile -t packages < <(missing_packages "$@")
     command -v npm >/dev/null || packages+=(npm)
   else
-    say "neither Debian nor Ubuntu: install by your own means what is missing of: $*"
+    (($# == 0)) || say "neither Debian nor Ubuntu: install by your own means what is missing of: $*"
   fi
   ((node)) || [[ -n $node_package ]] ||
     die "$NODE_WANTED is missing, and npm has no package of it for this machine ($(uname -m)): install it by your own means"
