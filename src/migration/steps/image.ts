@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { StackferryError, formatBytes, retry } from '../../core/index.js';
+import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
 import { compareImageHash, type Cloud, type DigestName, type Image } from '../../openstack/index.js';
 import { convertResult } from './convert.js';
 import { madeBy, needSection, type RunContext, type Step } from './step.js';
