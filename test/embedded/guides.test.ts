@@ -1,4 +1,4 @@
-import { readFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -125,4 +125,19 @@ it('leaves out only what must not run here', async () => {
   ]);
   expect(ran).toBeGreaterThan(55);
   expect(count - ran).toBeLessThanOrEqual(13);
+});
+
+it('explains only codes that the program has', async () => {
+  const guide = await readFile(join(repo, 'guides/getting-started.md'), 'utf8');
+  const rows = guide.slice(guide.indexOf('## Troubleshooting')).split('\n');
+  const codes = rows.flatMap((row) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`([a-z]+\.[a-z_]+)`/g)].flatMap(([, code]) => code ?? []),
+  );
+  expect(codes.length).toBeGreaterThan(30);
+  const files = await readdir(join(repo, 'src'), { recursive: true });
+  const sources = await Promise.all(
+    files.filter((name) => name.endsWith('.ts')).map((name) => readFile(join(repo, 'src', name), 'utf8')),
+  );
+  const all = sources.join('\n');
+  expect(codes.filter((code) => !all.includes(`'${code}'`))).toEqual([]);
 });
