@@ -15,7 +15,7 @@ export interface ConvertFileRequest {
 }
 
 /** Converts a file of the user's, outside any run. */
-export async function convertFile(ctx: Context, request: ConvertFileRequest): Promise<ConvertResult> {
+export async function convertFile(ctx: Context, request: ConvertFileRequest): Promise<Omit<ConvertResult, 'mtime_ms'>> {
   const name = basename(request.file, extname(request.file));
   const converted = await convertImage({
     source: request.file,

@@ -73,7 +73,16 @@ async function openOrBegin(
     base.ctx.events.emit({ kind: 'notice', message });
     return { done };
   }
-  const open = await openRunsOf(base, key);
+  if (request.again) return { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } };
+  // A run that moves other disks, or stages them elsewhere, is not the one that is asked for now.
+  const wanted = chooseDisks(vm, pick(request.source)).join();
+  const { outputDir } = request.source;
+  const open = (await openRunsOf(base, key)).filter((state) => {
+    const source = section(state, 'source');
+    return (
+      source === undefined || (source.labels.join() === wanted && (outputDir ?? source.outputDir) === source.outputDir)
+    );
+  });
   const last = open.at(-1);
   if (open.length > 1) throw severalRuns(vm.name, open);
   if (last) {

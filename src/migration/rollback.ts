@@ -64,7 +64,7 @@ async function confirmDiscard(rc: RunContext, typed: string | undefined): Promis
         type: 'text',
         code: 'rollback.discard',
         message: `Server ${server.name} has run and may hold new data, which will be lost. Type the VM's name to go on`,
-        option: `--discard ${JSON.stringify(name)}`,
+        option: `--discard ${quoteForHint(name)}`,
       }));
     if (answer === name) return;
     throw new StackferryError(

@@ -66,7 +66,10 @@ export async function withRun(
   const begun = open.journal.lines.length;
   ctx.events.emit({ kind: 'run.started', run: state.run, vm: state.vm?.name ?? '', resumed });
   try {
-    const end = await work({ rc, paths: open.paths });
+    const said = await work({ rc, paths: open.paths });
+    // A step that is asked for again on a finished run finds all done: the run stays finished.
+    const stays = said === 'open' && resumed && base.command !== 'rollback' && stateBefore(open, begun) === 'done';
+    const end = stays ? 'done' : said;
     if (end !== 'open') await rc.record({ kind: 'run.closed', state: end });
     return await finish(rc, open, progress, start, end === 'done' ? 'done' : null);
   } catch (error) {

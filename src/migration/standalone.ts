@@ -225,6 +225,7 @@ async function describeFile(
       bytes: file.bytes,
       capacity_bytes: capacityBytes,
       content_hash: null,
+      mtime_ms: file.mtimeMs,
     };
   } finally {
     await rm(workDir, { recursive: true, force: true });

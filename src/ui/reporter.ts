@@ -168,6 +168,7 @@ export class Reporter {
       text: cut,
       stream: this.#terminal.errStream,
       discardStdin: false,
+      ...(this.#terminal.color ? {} : { color: false as const }),
       isEnabled: true,
     });
     this.#spinner.start();

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
@@ -13,6 +14,8 @@ export const convertResult = z.object({
   bytes: z.number(),
   content_hash: z.string(),
   sha256: z.string().nullable(),
+  /** Of the file, as it was when it was proved; another one means that somebody wrote to it. */
+  mtime_ms: z.number().nullable().default(null),
 });
 export type ConvertResult = z.infer<typeof convertResult>;
 
@@ -47,14 +50,15 @@ export function convertStep(state: RunContext['state'], label: string): Step {
         expectedContentHash: exported.content_hash,
         ctx: rc.ctx,
       });
-      const result = convertResultOf(label, converted);
+      const { mtimeMs } = await stat(converted.path);
+      const result: ConvertResult = { ...convertResultOf(label, converted), mtime_ms: mtimeMs };
       return { result, summary: `${image.format}, ${formatBytes(converted.bytes)}, equal to the export` };
     },
   };
 }
 
 /** A converted image as the journal and the contract have it. */
-export function convertResultOf(label: string, converted: ConvertedImage): ConvertResult {
+export function convertResultOf(label: string, converted: ConvertedImage): Omit<ConvertResult, 'mtime_ms'> {
   return {
     label,
     path: converted.path,

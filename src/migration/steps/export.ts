@@ -59,11 +59,14 @@ function hashChain(rc: RunContext, path: string, label: string): Promise<GuestVi
   return hashImage(path, 'vmdk', rc.ctx, { label: `hash ${label}`, sha256: rc.settings.sha256 });
 }
 
-/** Whether all files are still there with their sizes. */
-export async function filesStand(files: readonly { path: string; bytes: number }[]): Promise<boolean> {
+/** Whether all files are still there with their sizes, and with their times where those are known. */
+export async function filesStand(
+  files: readonly { path: string; bytes: number; mtime_ms?: number | null }[],
+): Promise<boolean> {
   for (const file of files) {
     try {
-      if ((await stat(file.path)).size !== file.bytes) return false;
+      const { size, mtimeMs } = await stat(file.path);
+      if (size !== file.bytes || mtimeMs !== (file.mtime_ms ?? mtimeMs)) return false;
     } catch {
       return false;
     }

@@ -1,11 +1,11 @@
 import { randomUUID, createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
 import { compareImageHash, type Cloud, type DigestName, type Image } from '../../openstack/index.js';
 import { convertResult } from './convert.js';
+import { filesStand } from './export.js';
 import { madeBy, needSection, type RunContext, type Step } from './step.js';
 
 export const imageResult = z.object({
@@ -26,6 +26,7 @@ export const imageFile = z.object({
   bytes: z.number(),
   capacity_bytes: z.number(),
   content_hash: z.string().nullable(),
+  mtime_ms: z.number().nullable().default(null),
 });
 export type ImageFile = z.infer<typeof imageFile>;
 
@@ -55,8 +56,9 @@ export function imageStep(state: RunContext['state'], label: string): Step {
     run: async (rc) => {
       const cloud = await rc.cloud();
       const file = fileOf(rc.state, label);
-      await sameSize(file);
+      await assertProved(file);
       const sent = await upload(rc, cloud, key, name, file);
+      await assertProved(file);
       const result: ImageResult = {
         label,
         image_id: sent.image.id,
@@ -211,12 +213,9 @@ async function digestFile(rc: RunContext, file: ImageFile, image: Image): Promis
   return { [algorithm]: hash.digest('hex') };
 }
 
-async function sameSize(file: ImageFile): Promise<void> {
-  const size = await stat(file.path).then(
-    (found) => found.size,
-    () => null,
-  );
-  if (size === file.bytes) return;
+/** Only what was proved goes out: a file that somebody wrote to since is no longer that. */
+async function assertProved(file: ImageFile): Promise<void> {
+  if (await filesStand([file])) return;
   throw new StackferryError('upload.file_changed', `${file.path} is not the file that was proved before.`, {
     hint: 'Convert it again, or run the migration again: it goes on where it was.',
   });
