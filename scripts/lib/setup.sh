@@ -106,6 +106,7 @@ setup() { # setup PACKAGE…: says first what it will install, then does so
 
   LOG=$(mktemp -d "${TMPDIR:-/tmp}/stackferry-setup.XXXXXX")
   trap 'rm -rf "$LOG"; exit 130' INT TERM HUP
+  trap 'rmdir "$LOG" 2>/dev/null || true' EXIT # after a failure the logs stay, where there are any
   ((${#packages[@]} == 0)) || install_debian "${packages[@]}"
   command -v npm >/dev/null || die "npm is missing: install it by your own means"
   if ((!node)); then
@@ -120,7 +121,7 @@ setup() { # setup PACKAGE…: says first what it will install, then does so
   say "building"
   (cd "$root_dir" && npm run --silent build) || die "the build failed"
   rm -rf "$LOG"
-  trap - INT TERM HUP
+  trap - INT TERM HUP EXIT
   exec {lock}<&-
   say "ready"
 }

@@ -154,7 +154,8 @@ async function startPeer<T>(
     if (end > 0) return ready.parse(JSON.parse(text.slice(0, end)));
     await sleep(100);
   }
-  throw new Error(`the embedded ${name} did not start: ${readFileSync(log, 'utf8')}`);
+  const said = readFileSync(log, 'utf8');
+  throw new Error(`the embedded ${name} did not start: ${/^\w*Error: (.*)$/m.exec(said)?.[1] ?? said}`);
 }
 
 const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;

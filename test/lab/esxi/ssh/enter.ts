@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const ENVIRONMENT = {
@@ -22,21 +22,43 @@ const userSpace: Entrance = (tree, command) => [
   ...(['unshare', '--user', '--map-root-user', '--mount'] as const),
   ...['/bin/sh', '-c', BIND, 'sh', tree, command],
 ];
-const bySudo: Entrance = (tree, command) => ['sudo', '-n', 'chroot', tree, '/bin/sh', '-c', command];
 
-/** The first way that works on this machine. Throws, naming what to do, where none does. */
+/**
+ * The way that works on this machine. Throws, naming what to do, where it does not. Not by sudo: what an ordinary user
+ * starts so they cannot end, and what it leaves in the tree they cannot remove.
+ */
 export function findEntrance(tree: string): Entrance {
   const isDevice = statSync(path.join(tree, 'dev/null')).isCharacterDevice();
   const root = process.getuid?.() === 0;
-  const candidates = root ? (isDevice ? [chroot] : [mounted]) : isDevice ? [userSpace, bySudo] : [userSpace];
-  for (const candidate of candidates) {
-    const [program, ...words] = candidate(tree, 'echo in >/dev/null && echo in');
-    if (spawnSync(program, words, { env: ENVIRONMENT, encoding: 'utf8' }).stdout === 'in\n') return candidate;
+  const entrance = root ? (isDevice ? chroot : mounted) : userSpace;
+  const [program, ...words] = entrance(tree, 'echo in >/dev/null && echo in');
+  const tried = spawnSync(program, words, { env: ENVIRONMENT, encoding: 'utf8' });
+  if (tried.stdout === 'in\n') return entrance;
+  const why = (tried.error?.message ?? tried.stderr).trim();
+  throw new Error(`no way into the embedded host’s tree (${why}): ${root ? asRoot : asUser()}`);
+}
+
+const asRoot = 'root must be able to chroot and to make a mount name space (CAP_SYS_ADMIN), and /tmp to hold programs';
+
+/** What an ordinary user can do: they need a user name space, which the system may keep from them by one of these. */
+function asUser(): string {
+  const switches = [
+    ['kernel/apparmor_restrict_unprivileged_userns', '1', '0'], // Ubuntu from 23.10 on
+    ['kernel/unprivileged_userns_clone', '0', '1'], // Debian's, off until 11
+    ['user/max_user_namespaces', '0', '10000'],
+  ] as const;
+  const closed = switches.filter(([name, value]) => sysctl(name) === value);
+  if (closed.length === 0) return 'run it as root: this machine or container lets no ordinary user do so';
+  const open = closed.map(([name, , value]) => `${name.replace('/', '.')}=${value}`).join(' ');
+  return `allow unprivileged user name spaces until the next boot (sudo sysctl -w ${open}), or run it as root`;
+}
+
+function sysctl(name: string): string | null {
+  try {
+    return readFileSync(`/proc/sys/${name}`, 'utf8').trim();
+  } catch {
+    return null;
   }
-  throw new Error(
-    'no way into the embedded host’s tree: run as root, or allow unprivileged user namespaces ' +
-      '(sysctl kernel.unprivileged_userns_clone=1), or sudo without a password',
-  );
 }
 
 /** Starts a command in the tree, in a process group of its own. */
