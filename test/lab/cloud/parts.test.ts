@@ -58,6 +58,7 @@ describe('the metadata filter of Cinder', () => {
         const read = metadataFilter(`{${literal.join(', ')}}`);
         expect(Object.entries(read)).toEqual(Object.entries(wanted));
       }),
+      { examples: [[JSON.parse('{"__proto__":"x"}') as Record<string, string>, "'"]] },
     );
   });
 });

@@ -229,7 +229,7 @@ export function checkMetadata(metadata: Record<string, string>): void {
 
 /** `{'stackferry_run': 'r7'}`: the filter is a Python literal, written by clients with either kind of quotes. */
 export function metadataFilter(text: string): Record<string, string> {
-  const wanted: Record<string, string> = {};
+  const wanted = Object.create(null) as Record<string, string>; // `__proto__` is a key like others
   const pair = /(['"])((?:\\.|(?!\1).)*)\1\s*:\s*u?(['"])((?:\\.|(?!\3).)*)\3/gs;
   for (const match of text.matchAll(pair)) {
     wanted[unescape(match[2] ?? '')] = unescape(match[4] ?? '');
