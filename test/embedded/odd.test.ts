@@ -200,6 +200,7 @@ describe.concurrent('odd machines', () => {
     expect(lab.host.connectionCount).toBe(1);
     expect(Date.now() - start).toBeLessThan(60_000);
     const one = await lab.run(['inventory', '--vm', 'vm-19*', '--vm', 'vm-?77', '-f', 'json']);
+    expect(one.code, one.stderr).toBe(0);
     const names = (JSON.parse(one.stdout) as { vms: { name: string }[] }).vms.map((item) => item.name);
     expect(names.sort()).toEqual([
       'vm-077',

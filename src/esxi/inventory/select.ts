@@ -29,7 +29,7 @@ function globOf(text: string): RegExp | null {
     if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
     if (part === '*') return '[\\s\\S]*';
     if (part === '?') return '[\\s\\S]';
-    return part.replace(/[\\^$.|+(){}[\]/-]/g, '\\$&');
+    return part.replace(/[\\^$.|+(){}[\]/]/g, '\\$&'); // a `-` needs none, and with the u flag may have none
   });
   try {
     return new RegExp(`^${source}$`, 'u');
