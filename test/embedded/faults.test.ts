@@ -184,7 +184,7 @@ describe.concurrent('the cloud', () => {
     expect(requests(lab, 'POST', 'identity', /tokens/).length).toBeGreaterThan(1);
   });
 
-  test.each([500, 502, 503, 429])('answers an upload with %i once: it is sent again', async (status) => {
+  test.each([500, 502, 503, 429, 409])('answers an upload with %i once: it is sent again', async (status) => {
     const lab = await peers.lab();
     const headers = { 'retry-after': '1' };
     lab.cloud.fault({

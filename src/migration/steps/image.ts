@@ -132,7 +132,14 @@ async function upload(
 function mayBeSentAgain(error: unknown): boolean | number {
   if (!(error instanceof StackferryError)) return false;
   const { service, retry_after_ms: asked } = error.details;
-  const passing = ['cloud.upload_cut', 'cloud.unreachable', 'cloud.server_error', 'cloud.rate_limited'];
+  // A conflict: Glance is still busy with the upload of a process that is gone; the next look tells what became of it.
+  const passing = [
+    'cloud.upload_cut',
+    'cloud.unreachable',
+    'cloud.server_error',
+    'cloud.rate_limited',
+    'cloud.conflict',
+  ];
   // A token that ended as the upload began is renewed by the next look at the image; a refused login is Keystone's.
   const expired = error.code === 'cloud.unauthorized' && service === 'image';
   if (!expired && !passing.includes(error.code)) return false;
