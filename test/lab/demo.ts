@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  createReadStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +20,10 @@ import { z } from 'zod';
 /** `scripts/demo`: host and cloud of the lab as processes, the built program between them as a user would call it. */
 
 const PREFIX = 'stackferry-demo-';
+/** Holds the process id of the demo to which a folder belongs, until it leaves the folder to `--stop`. */
+const OWNER = 'owner';
+/** Holds those of host and cloud. */
+const PEERS = 'pids';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const esxiReady = z.object({
   host: z.string(),
@@ -26,12 +40,13 @@ async function main(mode: string | undefined): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), PREFIX));
   const peers: ChildProcess[] = [];
   let end = () => stop(peers, dir);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      interrupt.abort();
-      running?.kill('SIGTERM'); // a terminal's Ctrl-C has reached it already: the second one ends it at once
-    });
-  }
+  const onEnd = () => {
+    interrupt.abort();
+    running?.kill('SIGTERM'); // a terminal's Ctrl-C has reached it already: the second one ends it at once
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onEnd);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onEnd); // its reader went away
+  writeFileSync(join(dir, OWNER), String(process.pid));
   try {
     const [esxi, cloud] = await Promise.all([
       startPeer(peers, dir, 'esxi', ['test/lab/esxi/main.ts'], esxiReady),
@@ -148,6 +163,7 @@ async function startPeer<T>(
     stdio: ['ignore', openSync(out, 'w'), openSync(log, 'w')],
   });
   peers.push(child);
+  appendFileSync(join(dir, PEERS), `${child.pid ?? ''}\n`);
   for (let tries = 0; tries < 900 && isAlive(child) && !interrupt.signal.aborted; tries++) {
     const text = readFileSync(out, 'utf8');
     const end = text.indexOf('\n');
@@ -167,7 +183,7 @@ function keep(dir: string, env: Record<string, string>, peers: readonly ChildPro
     ...Object.entries(env).map(([key, value]) => `export ${key}='${value.replaceAll("'", `'\\''`)}'`),
   ];
   writeFileSync(join(dir, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
-  writeFileSync(join(dir, 'pids'), peers.map((peer) => peer.pid).join('\n'));
+  rmSync(join(dir, OWNER));
   for (const peer of peers) peer.unref();
   console.log(`\nHost and cloud are left running. To use them:\n\n${lines.join('\n')}\n`);
   console.log(`The same in one line: . ${dir}/env`);
@@ -196,12 +212,9 @@ async function stopKept(): Promise<number> {
   let ended = 0;
   for (const name of readdirSync(tmpdir()).filter((item) => item.startsWith(PREFIX))) {
     const dir = join(tmpdir(), name);
-    let pids: string[];
-    try {
-      pids = readFileSync(join(dir, 'pids'), 'utf8').split('\n');
-    } catch {
-      continue; // a demo that runs now
-    }
+    if (commandLine(Number(textOf(dir, OWNER))).includes('test/lab/demo.ts')) continue; // a demo that runs now
+    if (!isMine(dir)) continue;
+    const pids = textOf(dir, PEERS).split('\n').filter(Boolean);
     for (const pid of pids.map(Number)) {
       // The number may have gone to another process since.
       if (!commandLine(pid).includes('test/lab/')) continue;
@@ -215,6 +228,17 @@ async function stopKept(): Promise<number> {
   if (ended === 0) console.log('no demo was left running');
   return 0;
 }
+
+/** What a file of a demo's folder holds; nothing where it is not there. */
+function textOf(dir: string, file: string): string {
+  try {
+    return readFileSync(join(dir, file), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const isMine = (dir: string) => statSync(dir).uid === process.getuid?.();
 
 function commandLine(pid: number): string {
   try {
