@@ -7,6 +7,7 @@ import { register as doctor } from './doctor.js';
 import { register as exportCommand } from './export.js';
 import { register as inventory } from './inventory.js';
 import { register as migrate } from './migrate.js';
+import { register as plan } from './plan.js';
 import { register as rollback } from './rollback.js';
 import { register as server } from './server.js';
 import { register as status } from './status.js';
@@ -14,7 +15,7 @@ import { register as upload } from './upload.js';
 import { register as volume } from './volume.js';
 
 /** Every command, in the order in which a person needs them. A new command is a file and a line here. */
-const commands = [doctor, inventory, migrate, exportCommand, convert, upload, volume, server, status, rollback];
+const commands = [doctor, inventory, plan, migrate, exportCommand, convert, upload, volume, server, status, rollback];
 
 /** What a bare `stackferry` prints. */
 const WHAT_NEXT = `stackferry moves virtual machines from a standalone ESXi host to OpenStack.

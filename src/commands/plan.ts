@@ -1,0 +1,167 @@
+import { link, rm, rename, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { Option, type Command } from 'commander';
+import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
+import type { App } from './app.js';
+import { globalSchema } from './options/global.js';
+import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
+import { collect, read } from './options/parse.js';
+import { readPlanFile } from './options/plan-file.js';
+import { readSettings } from './options/run.js';
+import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addTargetOptions, targetSchema } from './options/target.js';
+
+const schema = z.object({
+  ...globalSchema.shape,
+  ...sourceSchema.shape,
+  ...targetSchema.shape,
+  ...mappingSchema.shape,
+  vm: z.array(z.string()).optional(),
+  skipDisk: z.array(z.string()).optional(),
+  accept: z.array(z.string()).optional(),
+  output: z.string().optional(),
+  force: z.boolean().default(false),
+  schema: z.boolean().default(false),
+  diff: z.string().optional(),
+  format: z.enum(['table', 'json', 'yaml', 'csv']).optional(),
+});
+
+export function register(program: Command, app: App): void {
+  const command = program
+    .command('plan')
+    .summary('write a plan: every choice resolved and explained')
+    .description(
+      'Resolves what would move where and writes it as YAML, each choice with its reason as a comment. Edit it, check ' +
+        'it, run it with: stackferry migrate PLAN. Changes nothing on the host or in the cloud.',
+    )
+    .option('--vm <selector>', 'the VMs (repeatable): a name, a glob, id:N or uuid:U', collect)
+    .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
+    .option('--accept <code[:subject]>', 'take a finding knowingly (repeatable); kept in the plan', collect)
+    .option('-o, --output <file>', 'write it here, and not on standard output')
+    .option('--force', 'with -o: write over a file that is there')
+    .option('--diff <plan>', 'tell what has changed on the host or in the cloud since the plan was made')
+    .option('--schema', 'print the JSON Schema of plan files, for editors')
+    .addOption(
+      new Option(
+        '-f, --format <format>',
+        'how it is printed: a plan as yaml (unset), json, or a table of its parts',
+      ).choices(['table', 'json', 'yaml', 'csv']),
+    );
+  addSourceOptions(command);
+  addTargetOptions(command);
+  addMappingOptions(command);
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  $ stackferry plan --vm web01 --vm 'db*' --esxi esx1 --os-cloud scs --network 'VM Network=prod' -o plan.yaml
+  $ stackferry plan --vm web01 -f table
+  $ stackferry plan --diff plan.yaml
+  $ stackferry plan --schema > plan.schema.json
+`,
+  );
+  command.action(() => act(command, app));
+}
+
+async function act(command: Command, app: App): Promise<void> {
+  const options = read(command, schema);
+  if (options.schema) {
+    const [{ planJsonSchema }, { renderJson }] = await Promise.all([
+      import('../migration/plan/document/index.js'),
+      import('../ui/index.js'),
+    ]);
+    app.terminal(options).out(renderJson(planJsonSchema()));
+    return;
+  }
+  if (options.diff !== undefined) {
+    await diff(app, options, options.diff);
+    return;
+  }
+  const selectors = options.vm ?? [];
+  if (selectors.length === 0) {
+    throw new UsageError(
+      'No VM is named.',
+      "Use --vm NAME (repeatable), or --vm '*' for all; list them with: stackferry inventory",
+    );
+  }
+  const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
+  const [{ withTools }, { makePlan }, text] = await Promise.all([
+    import('./tools.js'),
+    import('../migration/make-plan.js'),
+    import('./plan-file-text.js'),
+  ]);
+  await withTools(app, options, async ({ terminal, session }) => {
+    const made = await makePlan(session('plan', readSettings({}), options), {
+      selectors,
+      address: sourceTarget(app, options),
+      options: mapping,
+      ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
+      ...(options.accept === undefined ? {} : { accept: options.accept }),
+    });
+    const output = await text.renderPlan(options.format ?? 'yaml', made, app.version, schemaPath);
+    const blockers = made.items.flatMap(({ vm, findings }) =>
+      findings.filter(({ severity }) => severity === 'blocker').map((finding) => ({ vm, finding })),
+    );
+    if (options.output === undefined) terminal.out(output);
+    else await writeOut(resolve(app.cwd, options.output), output, options.force);
+    if (terminal.quiet) return;
+    for (const { vm, finding } of blockers) terminal.err(text.findingLine(vm.name, finding));
+    const plan = options.output ?? 'PLAN';
+    if (options.output !== undefined) terminal.err(`Wrote ${plan}: ${made.items.length} VM(s). Nothing was changed.\n`);
+    terminal.err(`Next: stackferry check ${plan}   then: stackferry migrate ${plan}\n`);
+  });
+}
+
+async function diff(app: App, options: z.infer<typeof schema>, path: string): Promise<void> {
+  const plan = await readPlanFile(app, path);
+  const [{ withTools }, { diffPlan }, text] = await Promise.all([
+    import('./tools.js'),
+    import('../migration/diff-plan.js'),
+    import('./plan-file-text.js'),
+  ]);
+  await withTools(app, options, async ({ terminal, session }) => {
+    const source = { esxi: plan.source.host, esxiSshPort: plan.source.port, esxiUser: plan.source.user, ...options };
+    const differences = await diffPlan(session('plan', readSettings({}), source), plan);
+    terminal.out(await text.renderDiff(options.format ?? 'table', differences));
+    const material = differences.filter((item) => item.material).length;
+    if (differences.length === 0) terminal.err('Nothing has changed since the plan was made.\n');
+    else if (material > 0) {
+      throw new StackferryError(
+        'plan.outdated',
+        `${material} of the ${differences.length} changes are material: migrate refuses this plan.`,
+        {
+          hint: 'Make the plan anew: stackferry plan --vm NAME -o FILE',
+          exitCode: 3,
+        },
+      );
+    }
+  });
+}
+
+/** The schema that the package brings along; a plan's first line names it, so that editors know its fields. */
+const schemaPath = fileURLToPath(new URL('../../guides/plan.schema.json', import.meta.url));
+
+/** Writes a file as a whole or not at all; one that is there is only replaced if that was asked for. */
+async function writeOut(path: string, text: string, force: boolean): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text, { flush: true });
+    if (force) await rename(temporary, path);
+    else await link(temporary, path);
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') {
+      throw new UsageError(
+        `${path} is there already; a plan may have been edited by hand.`,
+        'Choose another name, or write over it with --force.',
+      );
+    }
+    throw new StackferryError('output.unwritable', `${path} cannot be written: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Choose another folder with -o FILE.',
+    });
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}

@@ -1,0 +1,125 @@
+import { StackferryError, UsageError } from '../core/index.js';
+import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
+import { findingsOf, type Finding } from './findings/index.js';
+import {
+  PLAN_VERSION,
+  describeVm,
+  explainVm,
+  type Comment,
+  type PlanDocument,
+  type PlannedVm,
+  type ResolvedVm,
+} from './plan/document/index.js';
+import { defaultMapping, type MappingOptions } from './plan/options.js';
+import { cloudSectionOf } from './plan/resolve.js';
+import { chooseDisks } from './read-source.js';
+import { resolveVm } from './resolve-vm.js';
+import type { SessionBase } from './session.js';
+import type { SourceAddress } from './migrate.js';
+
+export interface PlanRequest {
+  /** As of `--vm`; `*` for all. */
+  selectors: readonly string[];
+  address: SourceAddress;
+  options: Partial<MappingOptions>;
+  /** Of the one VM that is planned; with several it would be said of which. */
+  skipDisks?: readonly string[];
+  /** Saved before; the host is read where it is unset. */
+  inventory?: Inventory;
+  accept?: readonly string[];
+}
+
+/** A VM of a plan with everything that was looked at for it. */
+export interface PlanItem {
+  vm: VmRecord;
+  planned: PlannedVm;
+  resolved: ResolvedVm;
+  findings: Finding[];
+  comments: Comment[];
+}
+
+export interface MadePlan {
+  plan: PlanDocument;
+  items: PlanItem[];
+  facts: CloudFacts;
+  inventory: Inventory;
+}
+
+/**
+ * Makes a plan: reads, and changes nothing. A VM with a blocker is planned, too, and its findings are told; one for which
+ * a choice cannot be made is not.
+ * @throws StackferryError `plan.unresolved` (exit code 3) where a choice cannot be made for some VM; with one VM, the
+ *   choice's own error.
+ */
+export async function makePlan(base: SessionBase, request: PlanRequest): Promise<MadePlan> {
+  const inventory = request.inventory ?? (await readHost(base, request.selectors));
+  const vms = selectVms(inventory, request.selectors);
+  if (vms.length > 1 && (request.skipDisks ?? []).length > 0) {
+    throw new UsageError(
+      '--skip-disk names a disk of one VM, and several are planned.',
+      'Make the plan, and move the label to skip_disks of its VM there.',
+    );
+  }
+  const cloud = await base.doors.cloud(base.ctx);
+  const options: MappingOptions = { ...defaultMapping, ...request.options };
+  const facts = await readCloudFacts(cloud, { keypairs: options.keyName !== undefined });
+  const now = new Date(base.ctx.clock.now());
+  const items: PlanItem[] = [];
+  const failed: { vm: VmRecord; error: StackferryError }[] = [];
+  for (const vm of vms) {
+    const skip = request.skipDisks ?? [];
+    try {
+      const labels = chooseDisks(vm, { skip });
+      const resolved = resolveVm(vm, labels, options, facts, { host: request.address.host, now });
+      const planned = describeVm(vm, skip, resolved, facts);
+      const findings = findingsOf(vm, inventory);
+      items.push({ vm, planned, resolved, findings, comments: explainVm(vm, planned, resolved, facts, findings) });
+    } catch (error) {
+      if (!(error instanceof StackferryError) || vms.length === 1) throw error;
+      failed.push({ vm, error });
+    }
+  }
+  if (failed.length > 0) throw unresolved(base, failed, vms.length);
+  return {
+    plan: {
+      version: PLAN_VERSION,
+      created_at: now.toISOString(),
+      source: { ...request.address },
+      cloud: cloudSectionOf(cloud),
+      accept: [...(request.accept ?? [])],
+      vms: items.map((item) => item.planned),
+    },
+    items,
+    facts,
+    inventory,
+  };
+}
+
+/** The inventory of the VMs that fit. */
+export async function readHost(base: SessionBase, selectors: readonly string[]): Promise<Inventory> {
+  const host = await base.doors.host(base.ctx);
+  return host.inventory({ only: [...selectors] });
+}
+
+function unresolved(
+  base: SessionBase,
+  failed: readonly { vm: VmRecord; error: StackferryError }[],
+  total: number,
+): StackferryError {
+  for (const { vm, error } of failed) {
+    base.ctx.events.emit({
+      kind: 'warning',
+      code: error.code,
+      message: `${vm.name}: ${error.message}`,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
+  const names = failed.map(({ vm }) => vm.name);
+  const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+  return new StackferryError(
+    'plan.unresolved',
+    `${failed.length} of ${total} VMs cannot be planned: ${shown}. No plan was written.`,
+    { hint: 'Each is explained above. Say what is missing, or leave these VMs out with --vm.', exitCode: 3 },
+  );
+}
