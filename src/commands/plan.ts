@@ -8,7 +8,7 @@ import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { collect, read } from './options/parse.js';
-import { readPlanFile } from './options/plan-file.js';
+import { readPlanFile, readRulesFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
 import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -24,6 +24,8 @@ const schema = z.object({
   output: z.string().optional(),
   force: z.boolean().default(false),
   schema: z.boolean().default(false),
+  rules: z.string().optional(),
+  rulesSchema: z.boolean().default(false),
   diff: z.string().optional(),
   format: z.enum(['table', 'json', 'yaml', 'csv']).optional(),
 });
@@ -38,11 +40,13 @@ export function register(program: Command, app: App): void {
     )
     .option('--vm <selector>', 'the VMs (repeatable): a name, a glob, id:N or uuid:U', collect)
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
+    .option('--rules <file>', 'mapping rules (YAML): what goes where, said once for many VMs; see guides/mapping.md')
     .option('--accept <code[:subject]>', 'take a finding knowingly (repeatable); kept in the plan', collect)
     .option('-o, --output <file>', 'write it here, and not on standard output')
     .option('--force', 'with -o: write over a file that is there')
     .option('--diff <plan>', 'tell what has changed on the host or in the cloud since the plan was made')
     .option('--schema', 'print the JSON Schema of plan files, for editors')
+    .option('--rules-schema', 'print the JSON Schema of rule files')
     .addOption(
       new Option(
         '-f, --format <format>',
@@ -57,6 +61,7 @@ export function register(program: Command, app: App): void {
     `
 Examples:
   $ stackferry plan --vm web01 --vm 'db*' --esxi esx1 --os-cloud scs --network 'VM Network=prod' -o plan.yaml
+  $ stackferry plan --vm '*' --rules rules.yaml --name '{name}-os' -o plan.yaml
   $ stackferry plan --vm web01 -f table
   $ stackferry plan --diff plan.yaml
   $ stackferry plan --schema > plan.schema.json
@@ -67,12 +72,13 @@ Examples:
 
 async function act(command: Command, app: App): Promise<void> {
   const options = read(command, schema);
-  if (options.schema) {
-    const [{ planJsonSchema }, { renderJson }] = await Promise.all([
+  if (options.schema || options.rulesSchema) {
+    const [{ planJsonSchema }, { rulesJsonSchema }, { renderJson }] = await Promise.all([
       import('../migration/plan/document/index.js'),
+      import('../migration/plan/rules/index.js'),
       import('../ui/index.js'),
     ]);
-    app.terminal(options).out(renderJson(planJsonSchema()));
+    app.terminal(options).out(renderJson(options.schema ? planJsonSchema() : rulesJsonSchema()));
     return;
   }
   if (options.diff !== undefined) {
@@ -92,12 +98,14 @@ async function act(command: Command, app: App): Promise<void> {
     import('../migration/make-plan.js'),
     import('./plan-file-text.js'),
   ]);
+  const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
   await withTools(app, options, async ({ terminal, session }) => {
     const made = await makePlan(session('plan', readSettings({}), options), {
       selectors,
       address: sourceTarget(app, options),
       options: mapping,
       ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
+      ...(rules === undefined ? {} : { rules }),
       ...(options.accept === undefined ? {} : { accept: options.accept }),
     });
     const output = await text.renderPlan(options.format ?? 'yaml', made, app.version, schemaPath);

@@ -13,6 +13,7 @@ import {
 } from './plan/document/index.js';
 import { defaultMapping, type MappingOptions } from './plan/options.js';
 import { cloudSectionOf } from './plan/resolve.js';
+import { applyRules, expandTemplate, projectOf, tellsApart, type MappingRules } from './plan/rules/index.js';
 import { chooseDisks } from './read-source.js';
 import { resolveVm } from './resolve-vm.js';
 import type { SessionBase } from './session.js';
@@ -28,6 +29,7 @@ export interface PlanRequest {
   /** Saved before; the host is read where it is unset. */
   inventory?: Inventory;
   accept?: readonly string[];
+  rules?: MappingRules;
 }
 
 /** A VM of a plan with everything that was looked at for it. */
@@ -62,15 +64,18 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
     );
   }
   const cloud = await base.doors.cloud(base.ctx);
-  const options: MappingOptions = { ...defaultMapping, ...request.options };
-  const facts = await readCloudFacts(cloud, { keypairs: options.keyName !== undefined });
+  assertNames(request.options.name, vms.length);
+  const rules = request.rules;
+  const keys = request.options.keyName !== undefined || rules?.vms.some((rule) => rule.key_name !== undefined) === true;
+  const facts = await readCloudFacts(cloud, { keypairs: keys });
   const now = new Date(base.ctx.clock.now());
   const items: PlanItem[] = [];
   const failed: { vm: VmRecord; error: StackferryError }[] = [];
-  for (const vm of vms) {
+  for (const vm of ofProject(base, vms, rules, cloud.project)) {
     const skip = request.skipDisks ?? [];
     try {
       const labels = chooseDisks(vm, { skip });
+      const options = optionsOf(vm, request, facts);
       const resolved = resolveVm(vm, labels, options, facts, { host: request.address.host, now });
       const planned = describeVm(vm, skip, resolved, facts);
       const findings = findingsOf(vm, inventory);
@@ -94,6 +99,45 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
     facts,
     inventory,
   };
+}
+
+/** The options of one VM: what was said, and for the rest the rules and the defaults. */
+function optionsOf(vm: VmRecord, request: PlanRequest, facts: CloudFacts): MappingOptions {
+  const { name, ...said } = request.options;
+  const { host } = request.address;
+  const given = { ...said, ...(name === undefined ? {} : { name: expandTemplate(name, vm, host) }) };
+  const ruled = request.rules ? applyRules(vm, request.rules, given, facts, host) : given;
+  return { ...defaultMapping, ...ruled };
+}
+
+/** The VMs that the rules give to this project, or to none. */
+function ofProject(
+  base: SessionBase,
+  vms: readonly VmRecord[],
+  rules: MappingRules | undefined,
+  project: { id: string; name: string },
+): VmRecord[] {
+  if (!rules) return [...vms];
+  const here = vms.filter((vm) => {
+    const found = projectOf(vm, rules);
+    if (!found || found.project === project.name || found.project === project.id) return true;
+    const message = `${vm.name} is left out: ${found.rule} gives it to project ${found.project}, and this is ${project.name}.`;
+    base.ctx.events.emit({ kind: 'notice', message });
+    return false;
+  });
+  if (here.length > 0) return here;
+  throw new StackferryError('plan.empty', `The rules give none of the ${vms.length} VMs to project ${project.name}.`, {
+    hint: 'Log in to their project (--os-project-name), or correct the rules.',
+    exitCode: 3,
+  });
+}
+
+function assertNames(name: string | undefined, count: number): void {
+  if (name === undefined || count < 2 || tellsApart(name)) return;
+  throw new UsageError(
+    `--name ${name} would give ${count} servers the same name.`,
+    "Make it a template: --name '{name}-new'. It may hold {name}, {id}, {uuid} and {host}.",
+  );
 }
 
 /** The inventory of the VMs that fit. */

@@ -9,6 +9,18 @@ export interface NicMapping {
   target: string;
   ips: string[];
   mac: string | null;
+  /** Which mapping rule says so; unset: `--nic` does. */
+  reason?: string;
+  /** Instead of those that hold for the whole VM. */
+  securityGroups?: string[];
+  keepIp?: boolean;
+}
+
+/** What the server has instead of virtio-scsi and virtio, in Nova's words. */
+export interface HardwareChoice {
+  diskBus?: 'scsi' | 'virtio' | 'sata' | 'ide';
+  scsiModel?: string;
+  vifModel?: 'virtio' | 'vmxnet3' | 'e1000' | 'e1000e';
 }
 
 /** Where port groups go, as `--network SRC=DST` says it. SRC may be a glob. */
@@ -27,6 +39,8 @@ export interface MappingOptions {
   keepIp: boolean;
   flavor?: string;
   volumeType?: string;
+  /** Of single disks, by label; said by mapping rules. `volumeType` wins. */
+  volumeTypes?: Record<string, { type: string; reason: string }>;
   zone?: string;
   volumeZone?: string;
   securityGroups: string[];
@@ -37,6 +51,11 @@ export interface MappingOptions {
   /** False: everything is made ready, but the server is not started. */
   start: boolean;
   waitFor: WaitFor;
+  hardware?: HardwareChoice;
+  /** Of the server. */
+  tags?: string[];
+  /** Of the server, beside what every server of ours has. */
+  metadata?: Record<string, string>;
 }
 
 export const defaultMapping: MappingOptions = {

@@ -2,7 +2,7 @@ import { MIB, ceilGib, formatBytes } from '../../core/index.js';
 import { imageProperties, type GuestHardware } from '../../openstack/index.js';
 import type { DiskRecord, VmRecord } from '../../esxi/index.js';
 import { cloudName } from './names.js';
-import type { MappingOptions } from './options.js';
+import type { HardwareChoice, MappingOptions } from './options.js';
 import type { ImageSection } from './sections.js';
 
 /** A disk that is at least so full is sent raw: qcow2 would save next to nothing and costs the cloud a conversion. */
@@ -14,7 +14,7 @@ const SMALL = 64 * MIB;
 export function resolveImages(
   vm: VmRecord,
   disks: readonly DiskRecord[],
-  options: Pick<MappingOptions, 'imageFormat' | 'name'>,
+  options: Pick<MappingOptions, 'imageFormat' | 'name' | 'hardware'>,
   facts: { host: string; now: Date },
 ): ImageSection[] {
   return disks.map((disk) => {
@@ -26,7 +26,7 @@ export function resolveImages(
       format,
       format_reason: reason,
       min_disk_gib: ceilGib(capacity),
-      properties: imageProperties(hardwareOf(vm), {
+      properties: imageProperties(withChoice(hardwareOf(vm), options.hardware), {
         description: `${cloudName(vm.name)} from ${facts.host}, disk ${disk.label}`,
         builtAt: facts.now,
       }),
@@ -57,6 +57,17 @@ export function hardwareOf(vm: VmRecord): GuestHardware {
     guestId: vm.guest_id,
     vcpus: vm.cpus ?? 1,
     coresPerSocket: vm.cores_per_socket,
+  };
+}
+
+/** The hardware that was asked for in place of virtio-scsi and virtio. */
+function withChoice(hardware: GuestHardware, choice: HardwareChoice | undefined): GuestHardware {
+  if (choice === undefined) return hardware;
+  const bus = choice.diskBus ?? 'scsi';
+  return {
+    ...hardware,
+    disk: { bus, ...(choice.scsiModel === undefined ? {} : { scsiModel: choice.scsiModel }) },
+    ...(choice.vifModel === undefined ? {} : { vifModel: choice.vifModel }),
   };
 }
 

@@ -43,8 +43,8 @@ export function resolvePorts(
       reason,
       mac: chosen?.mac ?? (options.keepMac ? nic.mac : null),
       mac_required: chosen?.mac !== undefined && chosen.mac !== null,
-      fixed_ips: fixedIps(nic, chosen, network, subnet, options.keepIp, facts),
-      security_group_ids: groups,
+      fixed_ips: fixedIps(nic, chosen, network, subnet, chosen?.keepIp ?? options.keepIp, facts),
+      security_group_ids: chosen?.securityGroups?.map((name) => findGroup(name, facts)) ?? groups,
     };
   });
 }
@@ -55,7 +55,7 @@ function targetOf(
   options: PortOptions,
   facts: NetworkFacts,
 ): { target: string; reason: string } {
-  if (chosen) return { target: chosen.target, reason: `--nic ${nic.label}=${chosen.target}` };
+  if (chosen) return { target: chosen.target, reason: chosen.reason ?? `--nic ${nic.label}=${chosen.target}` };
   const name = nic.network ?? '';
   const exact = options.networks.find((item) => item.source === name);
   const mapping = exact ?? options.networks.find((item) => globFits(item.source, name));
@@ -119,7 +119,8 @@ function fixedIps(
   const subnets = subnet ? [subnet] : facts.subnets.filter((item) => item.network_id === network.id);
   const wanted = chosen && chosen.ips.length > 0 ? chosen.ips : keepIp ? nic.ip_addresses.filter(isGlobal) : [];
   if (wanted.length === 0) {
-    if (keepIp && !chosen) {
+    // --nic without an address is an answer of its own.
+    if (keepIp && (chosen === undefined || chosen.reason !== undefined)) {
       throw new StackferryError('cloud.ip_outside', `--keep-ip: the host knows no address of ${nic.label}.`, {
         hint: `VMware Tools report addresses only of a running guest. Name it: --nic ${nic.label}=${network.name},ip=ADDRESS`,
         exitCode: 3,

@@ -13,7 +13,10 @@ export interface ServerFacts {
   zones: Zones;
 }
 
-type ServerOptions = Pick<MappingOptions, 'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start'>;
+type ServerOptions = Pick<
+  MappingOptions,
+  'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start' | 'tags' | 'metadata'
+>;
 
 /** What the server needs of the source: a VM, or what a person said of a disk that has none. */
 export type ServerSource = Pick<VmRecord, 'name' | 'cpus' | 'memory_mib' | 'guest_id' | 'uuid'>;
@@ -46,9 +49,11 @@ export function resolveServer(vm: ServerSource, options: ServerOptions, facts: S
     config_drive: options.configDrive,
     start: options.start,
     metadata: {
+      ...options.metadata,
       stackferry_vm: metadataValue(vm.name),
       ...(vm.uuid === null ? {} : { stackferry_vm_uuid: vm.uuid }),
     },
+    ...(options.tags === undefined ? {} : { tags: options.tags }),
   };
 }
 

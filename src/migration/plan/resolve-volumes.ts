@@ -9,19 +9,22 @@ import type { VolumeSection } from './sections.js';
 export function resolveVolumes(
   vm: Pick<VmRecord, 'name'>,
   disks: readonly DiskRecord[],
-  options: Pick<MappingOptions, 'volumeType' | 'volumeZone' | 'zone' | 'name'>,
+  options: Pick<MappingOptions, 'volumeType' | 'volumeTypes' | 'volumeZone' | 'zone' | 'name'>,
   cloud: { volumeTypes: readonly VolumeType[]; zones: Zones },
 ): VolumeSection[] {
-  const type = findVolumeType(options.volumeType, cloud.volumeTypes);
   const zone = findVolumeZone(options, cloud.zones);
-  return disks.map((disk, index) => ({
-    name: cloudName(options.name ?? vm.name, `-${disk.label}`),
-    label: disk.label,
-    size_gib: ceilGib(disk.capacity_bytes ?? 0),
-    type,
-    zone,
-    boot: index === 0,
-  }));
+  return disks.map((disk, index) => {
+    const ruled = options.volumeType === undefined ? options.volumeTypes?.[disk.label] : undefined;
+    return {
+      name: cloudName(options.name ?? vm.name, `-${disk.label}`),
+      label: disk.label,
+      size_gib: ceilGib(disk.capacity_bytes ?? 0),
+      type: findVolumeType(options.volumeType ?? ruled?.type, cloud.volumeTypes),
+      ...(ruled === undefined ? {} : { type_reason: ruled.reason }),
+      zone,
+      boot: index === 0,
+    };
+  });
 }
 
 /** The name of the wanted type, by name or id; null leaves the choice to the cloud's default. */

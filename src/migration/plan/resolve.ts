@@ -14,7 +14,15 @@ import { waitForSchema, type CloudSection, type SectionName } from './sections.j
 const savedOptions = z.object({
   networks: z.array(z.object({ source: z.string(), target: z.string() })),
   nics: z.array(
-    z.object({ label: z.string(), target: z.string(), ips: z.array(z.string()), mac: z.string().nullable() }),
+    z.object({
+      label: z.string(),
+      target: z.string(),
+      ips: z.array(z.string()),
+      mac: z.string().nullable(),
+      reason: z.string().exactOptional(),
+      securityGroups: z.array(z.string()).exactOptional(),
+      keepIp: z.boolean().exactOptional(),
+    }),
   ),
   keepMac: z.boolean(),
   keepIp: z.boolean(),
@@ -29,6 +37,16 @@ const savedOptions = z.object({
   configDrive: z.boolean(),
   start: z.boolean(),
   waitFor: waitForSchema,
+  volumeTypes: z.record(z.string(), z.object({ type: z.string(), reason: z.string() })).exactOptional(),
+  hardware: z
+    .object({
+      diskBus: z.enum(['scsi', 'virtio', 'sata', 'ide']).exactOptional(),
+      scsiModel: z.string().exactOptional(),
+      vifModel: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
+    })
+    .exactOptional(),
+  tags: z.array(z.string()).exactOptional(),
+  metadata: z.record(z.string(), z.string()).exactOptional(),
 });
 
 /**
@@ -104,10 +122,10 @@ const readers: Record<SectionName, string[]> = {
 const inputs: Record<SectionName, (keyof MappingOptions)[]> = {
   source: [],
   cloud: [],
-  images: ['imageFormat'],
-  volumes: ['volumeType', 'volumeZone'],
+  images: ['imageFormat', 'hardware'],
+  volumes: ['volumeType', 'volumeTypes', 'volumeZone'],
   ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
-  server: ['flavor', 'zone', 'keyName', 'name', 'configDrive', 'start'],
+  server: ['flavor', 'zone', 'keyName', 'name', 'configDrive', 'start', 'tags', 'metadata'],
   boot: ['waitFor'],
 };
 

@@ -40,6 +40,8 @@ export const volumeSection = z.object({
   label: z.string(),
   size_gib: z.number(),
   type: z.string().nullable(),
+  /** Which mapping rule chose the type. */
+  type_reason: z.string().exactOptional(),
   zone: z.string().nullable(),
   boot: z.boolean(),
 });
@@ -77,6 +79,7 @@ export const serverSection = z.object({
   config_drive: z.boolean(),
   start: z.boolean(),
   metadata: z.record(z.string(), z.string()),
+  tags: z.array(z.string()).exactOptional(),
 });
 
 /** How the boot is to be proved. Apart from the server, so that a resumed run may be satisfied with less. */

@@ -79,6 +79,7 @@ async function createServer(rc: RunContext, cloud: Cloud): Promise<Server> {
     ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
     ...(planned.hostname === null ? {} : { hostname: planned.hostname }),
     metadata: planned.metadata,
+    ...(planned.tags === undefined ? {} : { tags: planned.tags }),
     marker: { run: rc.run, step: KEY },
   });
   await rc.record({ kind: 'made', step: KEY, resource: 'server', id: server.id, name: planned.name });

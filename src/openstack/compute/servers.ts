@@ -85,6 +85,8 @@ export interface CreateServer {
   /** The guest's host name in its metadata; left out where Nova is older than microversion 2.90. */
   hostname?: string;
   metadata?: Readonly<Record<string, string>>;
+  /** Left out where Nova is older than microversion 2.52. */
+  tags?: readonly string[];
   marker: Marker;
 }
 
@@ -130,7 +132,8 @@ export function serversOf(service: Service): Servers {
   const servers: Servers = {
     async create(input) {
       const what = `create server ${input.name}`;
-      const json = { server: createBody(input, await service.has('2.90')) };
+      const knows = { hostname: await service.has('2.90'), tags: await service.has('2.52') };
+      const json = { server: createBody(input, knows) };
       const id = await createOnce(
         service.ctx,
         what,
@@ -266,7 +269,7 @@ function hintFor(fault: string): string {
  * Source: Compute API, "Create server". All disks are volumes that exist, none goes with the server; a server without
  * ports says so, or Nova would choose a network itself (microversion 2.37).
  */
-function createBody(input: CreateServer, knowsHostname: boolean): Record<string, unknown> {
+function createBody(input: CreateServer, knows: { hostname: boolean; tags: boolean }): Record<string, unknown> {
   return {
     name: input.name,
     flavorRef: input.flavorId,
@@ -283,6 +286,7 @@ function createBody(input: CreateServer, knowsHostname: boolean): Record<string,
     ...(input.keyName === undefined ? {} : { key_name: input.keyName }),
     ...(input.configDrive === undefined ? {} : { config_drive: input.configDrive }),
     ...(input.availabilityZone === undefined ? {} : { availability_zone: input.availabilityZone }),
-    ...(input.hostname === undefined || !knowsHostname ? {} : { hostname: input.hostname }),
+    ...(input.hostname === undefined || !knows.hostname ? {} : { hostname: input.hostname }),
+    ...(input.tags === undefined || !knows.tags ? {} : { tags: input.tags }),
   };
 }

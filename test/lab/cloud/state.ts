@@ -138,6 +138,7 @@ export interface Server {
   config_drive: boolean;
   availability_zone: string;
   metadata: Record<string, string>;
+  tags: string[];
   /** In boot order. */
   volumes: {
     volume_id: string;

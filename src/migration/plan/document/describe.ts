@@ -60,6 +60,7 @@ export function describeVm(
       config_drive: resolved.server.config_drive,
       start: resolved.server.start,
       metadata: resolved.server.metadata,
+      tags: resolved.server.tags ?? [],
     },
     wait_for: formatWaitFor(resolved.waitFor),
   };

@@ -42,6 +42,7 @@ export function explainVm(
         ...(volume.type === null
           ? [{ path: ['volumes', index, 'type'], text: `null: the cloud's default${listTypes(facts)}` }]
           : []),
+        ...(volume.type_reason === undefined ? [] : [{ path: ['volumes', index, 'type'], text: volume.type_reason }]),
         ...(volume.boot ? [{ path: ['volumes', index, 'boot'], text: "the guest's first disk" }] : []),
       ];
     }),
@@ -64,6 +65,7 @@ export function explainVm(
           : []),
       ];
     }),
+    ...(resolved.server.name === vm.name ? [] : [{ path: ['server', 'name'], text: `on ESXi: ${vm.name}` }]),
     { path: ['server', 'flavor'], text: flavorLines(vm, resolved, facts).join('\n') },
     ...(planned.server.start ? [] : [{ path: ['server', 'start'], text: 'no server is made: --no-start' }]),
   ];

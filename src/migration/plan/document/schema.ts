@@ -89,6 +89,7 @@ export const plannedServer = z.strictObject({
   config_drive: z.boolean(),
   start: z.boolean().describe('false: all is made ready, but no server (Nova starts whatever it makes)'),
   metadata: z.record(z.string(), z.string().max(255)),
+  tags: z.array(z.string().min(1).max(60)).default([]),
 });
 
 const waitFor = z.string().refine(

@@ -72,6 +72,7 @@ export function settleServer(server: PlannedVm['server'], facts: CloudFacts, of:
     config_drive: server.config_drive,
     start: server.start,
     metadata: server.metadata,
+    ...(server.tags.length === 0 ? {} : { tags: server.tags }),
   };
 }
 

@@ -316,6 +316,7 @@ export function createServer(call: Call): Server {
     config_drive: asBoolean(body['config_drive'] ?? false),
     availability_zone: zone ?? state.computeZones[0] ?? 'nova',
     metadata: (body['metadata'] ?? {}) as Record<string, string>,
+    tags: (listIn(body, 'tags') ?? []).map(String),
     volumes: [],
     ports: [],
     security_groups: groups.length > 0 ? groups : ['default'],

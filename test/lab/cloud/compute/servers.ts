@@ -101,7 +101,7 @@ export function view(call: Call, server: Server): Json {
     ...since(9, { locked: false }),
     ...since(73, { locked_reason: null }),
     ...since(19, { description: null }),
-    ...since(26, { tags: [] }),
+    ...since(26, { tags: server.tags }),
     ...since(63, { trusted_image_certificates: null }),
     ...since(90, { 'OS-EXT-SRV-ATTR:hostname': server.hostname }),
   };

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+/**
+ * Mapping rules: what goes where, said once for many VMs. In each list the first rule whose conditions all hold wins;
+ * what a command line says wins over any rule.
+ */
+
+export const RULES_VERSION = 1;
+
+const text = z.string().min(1);
+const glob = text.describe('A name or glob: * and ?');
+const groups = z.array(text);
+
+const networkRule = z
+  .strictObject({
+    port_group: glob.exactOptional(),
+    vlan_id: z.number().int().min(0).max(4095).exactOptional(),
+    address: text.exactOptional().describe('A CIDR that one of the addresses of the guest lies in'),
+    vm: glob.exactOptional(),
+    network: text
+      .exactOptional()
+      .describe('Network or subnet by name or id. Left out: the one whose subnet contains the address of the guest'),
+    security_groups: groups.exactOptional(),
+    keep_ip: z.boolean().exactOptional(),
+  })
+  .describe('Where a NIC goes');
+
+const volumeRule = z
+  .strictObject({
+    datastore: glob.exactOptional(),
+    vm: glob.exactOptional(),
+    label: glob.exactOptional(),
+    type: text.exactOptional().describe('Volume type by name or id'),
+    aspects: z.array(text).min(1).exactOptional().describe('SCS-0114: encrypted, replicated'),
+  })
+  .refine((rule) => (rule.type === undefined) !== (rule.aspects === undefined), {
+    error: 'a volume rule has either type or aspects',
+  })
+  .describe('The volume type of a disk');
+
+const vmRule = z
+  .strictObject({
+    name: glob.exactOptional(),
+    folder: glob.exactOptional().describe('Of the .vmx in datastore form: "[datastore1] web*"'),
+    guest_id: glob.exactOptional(),
+    project: text.exactOptional().describe('VMs of another project than the one logged in to are left out of the plan'),
+    zone: text.exactOptional(),
+    volume_zone: text.exactOptional(),
+    flavor: text.exactOptional(),
+    server_name: text.exactOptional().describe('A template: {name}, {id}, {uuid}, {host}'),
+    key_name: text.exactOptional(),
+    security_groups: groups.exactOptional(),
+    hardware: z
+      .strictObject({
+        disk_bus: z.enum(['scsi', 'virtio', 'sata', 'ide']).exactOptional(),
+        scsi_model: z.enum(['virtio-scsi', 'vmpvscsi', 'lsilogic', 'lsisas1068']).exactOptional(),
+        vif_model: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
+      })
+      .exactOptional()
+      .describe('What the server has instead of virtio-scsi and virtio'),
+    tags: z.array(text.max(60).regex(/^[^,/]+$/, 'a tag has neither , nor /')).exactOptional(),
+    metadata: z
+      .record(text.max(255), z.string().max(255))
+      .exactOptional()
+      .describe('Values are templates as server_name'),
+  })
+  .describe('What holds for a VM; each field is taken from the first rule that fits and has it');
+
+export const mappingRules = z.strictObject({
+  version: z.literal(RULES_VERSION),
+  networks: z.array(networkRule).default([]),
+  volumes: z.array(volumeRule).default([]),
+  vms: z.array(vmRule).default([]),
+});
+
+export type MappingRules = z.infer<typeof mappingRules>;
+export type NetworkRule = MappingRules['networks'][number];
+export type VolumeRule = MappingRules['volumes'][number];
+export type VmRule = MappingRules['vms'][number];
+
+/** The schema of rule files as JSON Schema (draft 2020-12), for editors. */
+export function rulesJsonSchema(): object {
+  return {
+    $id: 'urn:stackferry:rules:1',
+    title: 'stackferry mapping rules',
+    ...z.toJSONSchema(mappingRules, { io: 'input' }),
+  };
+}
