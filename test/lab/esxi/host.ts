@@ -171,7 +171,10 @@ class Host implements EmbeddedHost {
       return;
     }
     const { remotePort } = socket;
-    if (remotePort === undefined) return;
+    if (remotePort === undefined) {
+      socket.destroy(); // its peer has gone already
+      return;
+    }
     this.#awaited.set(remotePort, socket);
     socket.on('close', () => this.#awaited.get(remotePort) === socket && this.#awaited.delete(remotePort));
     this.#ssh.injectSocket(socket);
@@ -181,12 +184,16 @@ class Host implements EmbeddedHost {
   readonly #awaited = new Map<number, Socket>();
 
   #serve(connection: Connection, port: number): void {
+    // First of all: a peer that is gone already (its port is then unknown) must not bring the host down.
+    connection.on('error', () => undefined);
     const socket = this.#awaited.get(port);
     this.#awaited.delete(port);
-    if (socket === undefined) return;
+    if (socket === undefined) {
+      connection.end();
+      return;
+    }
     const number = (this.#number += 1);
     let open = 0;
-    connection.on('error', () => undefined);
     connection.on('authentication', (context) => this.#login.handle(context));
     connection.on('session', (accept, reject) => {
       if (open >= (this.#options.maxSessions ?? 10)) {
