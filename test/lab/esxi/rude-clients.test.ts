@@ -36,15 +36,19 @@ afterAll(async () => {
 });
 
 async function until(done: () => boolean): Promise<void> {
-  for (const end = Date.now() + 20_000; !done(); await sleep(10)) {
+  const end = Date.now() + 20_000;
+  while (!done()) {
     if (Date.now() > end) throw new Error('it did not come to that');
+    await sleep(10);
   }
 }
 
 /** A bare connection; what the host says to it is dropped. */
 function open(): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = dial(host.port, host.host, () => resolve(socket));
+    const socket = dial(host.port, host.host, () => {
+      resolve(socket);
+    });
     socket.once('error', reject);
     socket.on('error', () => undefined).resume();
   });
