@@ -1,4 +1,5 @@
 import { StackferryError, redactText, systemCode } from '../core/index.js';
+import { badRequestHint } from './request-options.js';
 
 /** One request and its answer, as far as an error message needs them. */
 export interface FailedRequest {
@@ -17,7 +18,7 @@ export interface FailedRequest {
 export function serviceError(request: FailedRequest): StackferryError {
   const { service, method, path, status, requestId } = request;
   const said = serviceMessage(request.body);
-  const { code, hint } = classify(status, said.text, said.type, service);
+  const { code, hint } = classify(request, said.text, said.type);
   const id = requestId === undefined ? '' : `, request ${requestId}`;
   return new StackferryError(
     code,
@@ -42,25 +43,18 @@ const STATUS_TEXT: Record<number, string> = {
   504: 'The service did not answer in time',
 };
 
-function classify(
-  status: number,
-  text: string,
-  type: string | undefined,
-  service: string,
-): { code: string; hint: string } {
+function classify(request: FailedRequest, text: string, type: string | undefined): { code: string; hint: string } {
+  const { status, service } = request;
   const overQuota = /quota|exceeds? allowed|limit (?:has been )?(?:exceeded|reached)|maximum number/i;
   if ((status === 403 || status === 413 || status === 409) && (type === 'OverQuota' || overQuota.test(text))) {
     return {
       code: 'cloud.quota',
-      hint: 'Delete what is no longer needed, or ask the operator for a larger quota; `stackferry check` shows what is left.',
+      hint: 'Delete what is no longer needed, or ask the operator for a larger quota; `stackferry doctor` shows what is left.',
     };
   }
   switch (status) {
     case 400:
-      return {
-        code: 'cloud.bad_request',
-        hint: 'The service says what it does not accept; correct that in the plan or option.',
-      };
+      return { code: 'cloud.bad_request', hint: badRequestHint(request, text) };
     case 401:
       return { code: 'cloud.unauthorized', hint: 'Check user, password, project and their domains in clouds.yaml.' };
     case 403:
@@ -83,7 +77,7 @@ function classify(
           }
         : { code: 'cloud.quota', hint: 'A limit of the project is reached; ask the operator.' };
     case 429:
-      return { code: 'cloud.rate_limited', hint: 'Try again in some minutes, or with a smaller --concurrency.' };
+      return { code: 'cloud.rate_limited', hint: 'Try again in some minutes, with less at once.' };
     default:
       if (status >= 500) {
         return {

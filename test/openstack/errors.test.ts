@@ -86,6 +86,22 @@ describe('an answer that is a refusal', () => {
   });
 
   it.each([
+    ['compute', '/v2.1/servers', 'Invalid key_name provided.', '--key-name'],
+    ['compute', '/v2.1/servers', "Invalid input for field/attribute hostname. Value: x. 'x' is too short", '--name'],
+    ['compute', '/v2.1/servers', 'The requested availability zone is not available', '--zone'],
+    ['compute', '/v2.1/servers', 'Block Device Mapping is Invalid', '--name, --flavor, --zone'],
+    ['block-storage', '/v3/p1/volumes', "Availability zone 'x' is invalid", '--volume-zone'],
+    ['network', '/v2.0/ports', "Invalid input for mac_address. Reason: 'x' is not a valid MAC address.", 'mac=MAC'],
+    ['image', '/v2/images', 'Invalid disk format', '--name, --image-format'],
+  ])('names the option that a 400 of %s %s is about: %s', (service, path, message, option) => {
+    const request = { what: 'create it', method: 'POST', status: 400, requestId: undefined };
+    const error = serviceError({ ...request, service, path, body: JSON.stringify({ badRequest: { message } }) });
+    expect(error.hint).toContain(option);
+    const act = serviceError({ ...request, service, path: `${path}/1/action`, body: '{}' });
+    expect(act.hint).not.toContain('--name');
+  });
+
+  it.each([
     [
       403,
       '{"forbidden": {"message": "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances"}}',

@@ -20,7 +20,11 @@ export function cloudName(name: string, suffix = ''): string {
   return `${(clean === '' ? 'vm' : clean).slice(0, 255 - suffix.length).trim()}${suffix}`;
 }
 
-/** A host name (RFC 1123 label) for the server's metadata, or null where the VM's name gives none. */
+/**
+ * A host name for the server's metadata, or null where the VM's name gives none: a label of RFC 1123, and of at least
+ * two characters, because Nova takes no shorter one (its `parameter_types.hostname`: 2 to 63 letters, digits and
+ * dashes, none of these at an end). Without one Nova makes one of the server's name.
+ */
 export function hostnameOf(name: string): string | null {
   const label = name
     .normalize('NFKD')
@@ -31,7 +35,7 @@ export function hostnameOf(name: string): string | null {
     .replace(/^-+|-+$/g, '')
     .slice(0, 63)
     .replace(/-+$/, '');
-  return label === '' || /^\d+$/.test(label) ? null : label;
+  return label.length < 2 || /^\d+$/.test(label) ? null : label;
 }
 
 /** A metadata value: at most 255 characters, none beyond U+FFFF (see {@link cloudName}). */

@@ -105,6 +105,9 @@ function checkBody(call: Call): Json {
   const name = body['name'];
   if (name === '') throw field('name', name, "'' is too short");
   const hostname = body['hostname'];
+  if (typeof hostname === 'string' && hostname.length > 63) {
+    throw field('hostname', hostname, `${repr(hostname)} is too long`);
+  }
   if (
     hostname !== undefined &&
     (typeof hostname !== 'string' || !/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/.test(hostname))
