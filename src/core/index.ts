@@ -20,6 +20,7 @@ export {
   type StackferryEvent,
 } from './events.js';
 export { poll, type PollOptions } from './poll.js';
+export { parseDuration, parseRate } from './quantities.js';
 export { RateMeter } from './rate.js';
 export { redactText, redactValue } from './redact.js';
 export { retry, type RetryPolicy } from './retry.js';

@@ -3,6 +3,9 @@ import { UsageError } from '../../core/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import type { RunContext } from '../steps/step.js';
 import { needSection, section, sourceVm } from '../steps/step.js';
+import { readCloudFacts, type CloudFacts } from '../cloud-facts.js';
+import { plannedVm, type PlannedVm } from './document/schema.js';
+import { settleVm } from './document/settle.js';
 import { defaultMapping, type MappingOptions } from './options.js';
 import { resolveImages } from './resolve-image.js';
 import { resolvePorts } from './resolve-ports.js';
@@ -54,6 +57,12 @@ const savedOptions = z.object({
  * @throws UsageError for one that comes too late: what it would change has been made already.
  */
 export async function takeOptions(rc: RunContext, given: Partial<MappingOptions>): Promise<MappingOptions> {
+  if (rc.state.plan.has(PLANNED) && Object.keys(given).length > 0) {
+    throw new UsageError(
+      `Run ${rc.run} follows a plan file, so the options that say what goes where do not count.`,
+      'Leave them out; or undo the run, edit the plan, and run that.',
+    );
+  }
   const saved = savedOptions.safeParse(rc.state.plan.get('options')).data ?? defaultMapping;
   const merged: MappingOptions = { ...saved, ...given };
   const changed = Object.keys(given).filter(
@@ -138,7 +147,45 @@ function hasBegun(rc: RunContext, name: SectionName): boolean {
   );
 }
 
+/** The section that holds a plan file's entry of the VM, where the run follows one. */
+const PLANNED = 'planned';
+
+/**
+ * Lets a run follow the entry of a plan file: from now on every part is settled from it, also when the run is resumed
+ * without the file. Refused once something was made by another one.
+ */
+export async function followPlan(rc: RunContext, planned: PlannedVm): Promise<void> {
+  if (isSame(rc.state.plan.get(PLANNED), planned)) return;
+  const begun = (Object.keys(inputs) as SectionName[]).find((name) => inputs[name].length > 0 && hasBegun(rc, name));
+  if (begun !== undefined) {
+    throw new UsageError(
+      `Run ${rc.run} has its ${begun} already, made by other choices than those of this plan.`,
+      `Go on without the plan: stackferry migrate --resume --run ${rc.run}; or undo it: stackferry rollback ${rc.run}`,
+    );
+  }
+  await rc.record({ kind: 'plan', section: PLANNED, value: planned });
+}
+
+/** What the cloud has, read once a session. */
+const knownFacts = new WeakMap<RunContext, Promise<CloudFacts>>();
+
+/** A part out of the plan file's entry that the run follows; undefined where it follows none. */
+async function settled(rc: RunContext, name: SectionName): Promise<unknown> {
+  const entry = rc.state.plan.get(PLANNED);
+  if (entry === undefined || name === 'source' || name === 'cloud') return undefined;
+  const planned = plannedVm.parse(entry);
+  let facts = knownFacts.get(rc);
+  if (!facts) {
+    facts = readCloudFacts(await rc.cloud(), { keypairs: planned.server.key_name !== null });
+    knownFacts.set(rc, facts);
+  }
+  const parts = settleVm(planned, await facts);
+  return name === 'boot' ? { wait_for: parts.waitFor } : parts[name];
+}
+
 async function resolveSection(rc: RunContext, options: MappingOptions, name: SectionName): Promise<unknown> {
+  const planned = await settled(rc, name);
+  if (planned !== undefined) return planned;
   switch (name) {
     case 'source':
       return section(rc.state, 'source');

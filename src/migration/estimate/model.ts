@@ -1,0 +1,136 @@
+import { ceilGib } from '../../core/index.js';
+import type { DiskRecord, VmRecord } from '../../esxi/index.js';
+import { chooseFormat } from '../plan/resolve-image.js';
+import type { MappingOptions } from '../plan/options.js';
+import type { Rates } from './rates.js';
+
+/** What one VM's migration would take. Bytes and seconds. */
+export interface VmEstimate {
+  vm: string;
+  id: string;
+  power_state: string | null;
+  /** Read from the host. */
+  copy_bytes: number;
+  /** Sent to the image service. */
+  upload_bytes: number;
+  /** Free space that this machine needs meanwhile: the copy and what it is converted to. */
+  staging_bytes: number;
+  volume_gib: number;
+  seconds: { copy: number; convert: number; upload: number; volume: number; fixed: number; total: number };
+  /** The source stays off all the while: the copy is cold. */
+  downtime_seconds: number;
+  /** Null without a budget. */
+  fits: boolean | null;
+}
+
+export interface Estimate {
+  rates: Rates;
+  vms: VmEstimate[];
+  totals: {
+    vms: number;
+    copy_bytes: number;
+    upload_bytes: number;
+    /** The largest of them: VMs are moved one after another, and each leaves its space to the next. */
+    staging_bytes: number;
+    volume_gib: number;
+    seconds: number;
+  };
+  budget: {
+    seconds: number;
+    /** VMs whose downtime is within the budget, each by itself. */
+    fit_alone: string[];
+    /** The most VMs that fit one after another, shortest first. */
+    fit_together: string[];
+  } | null;
+}
+
+/** Estimates VMs that are moved one after another, as `migrate` does. Pure. */
+export function estimate(
+  vms: readonly VmRecord[],
+  rates: Rates,
+  options: Pick<MappingOptions, 'imageFormat'>,
+  budgetSeconds: number | null,
+): Estimate {
+  const estimates = vms.map((vm) => estimateVm(vm, rates, options, budgetSeconds));
+  const sum = (pick: (item: VmEstimate) => number) => estimates.reduce((total, item) => total + pick(item), 0);
+  return {
+    rates,
+    vms: estimates,
+    totals: {
+      vms: estimates.length,
+      copy_bytes: sum((item) => item.copy_bytes),
+      upload_bytes: sum((item) => item.upload_bytes),
+      staging_bytes: Math.max(0, ...estimates.map((item) => item.staging_bytes)),
+      volume_gib: sum((item) => item.volume_gib),
+      seconds: sum((item) => item.seconds.total),
+    },
+    budget: budgetSeconds === null ? null : window(estimates, budgetSeconds),
+  };
+}
+
+function estimateVm(
+  vm: VmRecord,
+  rates: Rates,
+  options: Pick<MappingOptions, 'imageFormat'>,
+  budgetSeconds: number | null,
+): VmEstimate {
+  const disks = vm.disks.map((disk) => ({ disk, ...bytesOf(disk, options) }));
+  const sum = (pick: (item: (typeof disks)[number]) => number) => disks.reduce((total, item) => total + pick(item), 0);
+  const copy = sum((item) => item.copy);
+  const upload = sum((item) => item.upload);
+  const gib = sum((item) => ceilGib(item.disk.capacity_bytes ?? 0));
+  const seconds = {
+    copy: round(copy / rates.copy.value),
+    convert: round(sum((item) => item.disk.capacity_bytes ?? 0) / rates.convert.value),
+    upload: round(upload / rates.upload.value),
+    volume: round(gib * rates.volumePerGib.value),
+    fixed: rates.fixed.value,
+  };
+  const total = round(Object.values(seconds).reduce((all, part) => all + part, 0));
+  return {
+    vm: vm.name,
+    id: vm.id,
+    power_state: vm.power_state,
+    copy_bytes: copy,
+    upload_bytes: upload,
+    staging_bytes: sum((item) => item.staging),
+    volume_gib: gib,
+    seconds: { ...seconds, total },
+    downtime_seconds: total,
+    fits: budgetSeconds === null ? null : total <= budgetSeconds,
+  };
+}
+
+/** Whole milliseconds: more would only look exact. */
+const round = (seconds: number) => Math.round(seconds * 1000) / 1000;
+
+/** A flat file is read whole, its holes too; links above it and sparse files for what they hold. */
+function bytesOf(
+  disk: DiskRecord,
+  options: Pick<MappingOptions, 'imageFormat'>,
+): { copy: number; upload: number; staging: number } {
+  const capacity = disk.capacity_bytes ?? 0;
+  const held = Math.min(disk.allocated_bytes ?? capacity, 2 * capacity);
+  const flatBase = disk.kind === 'flat' || disk.chain.length > 1;
+  const copy = flatBase ? capacity + (disk.chain.length > 1 ? held : 0) : held;
+  const { format } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
+  const data = Math.min(held, capacity);
+  // Holes stay holes on this machine's disk, in the copy and in what it is converted to.
+  return { copy, upload: format === 'raw' ? capacity : data, staging: held + data };
+}
+
+function window(estimates: readonly VmEstimate[], seconds: number): NonNullable<Estimate['budget']> {
+  const shortest = [...estimates].sort((a, b) => a.seconds.total - b.seconds.total || a.id.localeCompare(b.id));
+  let left = seconds;
+  const together: string[] = [];
+  for (const item of shortest) {
+    if (item.seconds.total > left) break;
+    left -= item.seconds.total;
+    together.push(item.vm);
+  }
+  return {
+    seconds,
+    fit_alone: estimates.filter((item) => item.fits === true).map((item) => item.vm),
+    fit_together: together,
+  };
+}
