@@ -1,6 +1,6 @@
-import { statfs } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { StackferryError, formatBytes, formatRate, formatSeconds, messageOf } from '../core/index.js';
+import { StackferryError, formatBytes, formatRate, formatSeconds, messageOf, systemCode } from '../core/index.js';
 import type { EsxiHost, VmRecord } from '../esxi/index.js';
 import { left, type Cloud } from '../openstack/index.js';
 import type { Column } from '../ui/index.js';
@@ -34,13 +34,7 @@ export async function checkConverter({ app, ctx }: Tools): Promise<Check[]> {
   const { qemuImgVersion } = await import('../convert/index.js');
   const found: Found[] = [ok('node', process.version)];
   found.push(await attempt('qemu-img', async () => ok('qemu-img', await qemuImgVersion(ctx))));
-  found.push(
-    await attempt('space', async () => {
-      const dir = stateDir(app);
-      const free = await freeBytes(dir);
-      return ok('space', `${formatBytes(free)} free under ${dir}; a disk is staged there unless --output is given`);
-    }),
-  );
+  found.push(await attempt('space', () => roomIn(stateDir(app))));
   return found.map((check) => ({ area: 'converter', ...check }));
 }
 
@@ -50,13 +44,13 @@ export async function checkHost(tools: Tools, options: SourceOptions): Promise<C
   if (named === undefined || named === '') {
     return [{ area: 'host', what: 'ssh', state: 'skipped', seen: 'no host named', hint: 'Name one with --esxi HOST.' }];
   }
-  const target = sourceTarget(tools.app, options);
+  sourceTarget(tools.app, options); // a wrong option is wrong usage, not a host that does not work
   const found: Found[] = [];
   let host: EsxiHost | undefined;
   found.push(
     await attempt('ssh', async () => {
       host = await tools.host(options);
-      return ok('ssh', `${host.name} answers on port ${target.port}`);
+      return ok('ssh', `${host.name} answers`);
     }),
   );
   if (host) found.push(...(await hostFacts(host)));
@@ -210,14 +204,26 @@ async function attempt(what: string, look: () => Promise<Found>): Promise<Found>
   }
 }
 
-/** Free bytes for this user where the folder is, or will be. */
-async function freeBytes(dir: string): Promise<number> {
+/** Room under the folder where disks are staged; it is made when it is needed, and is not there before. */
+async function roomIn(dir: string): Promise<Found> {
   for (let path = dir; ; path = dirname(path)) {
     try {
-      const { bavail, bsize } = await statfs(path);
-      return bavail * bsize;
+      await access(path, constants.W_OK | constants.X_OK);
+      break;
     } catch (error) {
-      if (path === dirname(path)) throw error;
+      if (systemCode(error) !== 'ENOENT' || path === dirname(path)) {
+        throw new StackferryError('file.unwritable', `${dir} cannot be made or written: ${messageOf(error)}`, {
+          hint: STATE_HINT,
+          cause: error,
+        });
+      }
     }
   }
+  const { freeBytes } = await import('../disk/index.js');
+  const free = await freeBytes(dir);
+  if (free === Infinity)
+    return { ...unknown('space', `${dir} is on a file system that tells no size`), hint: STATE_HINT };
+  return ok('space', `${formatBytes(free)} free under ${dir}; a disk is staged there unless --output is given`);
 }
+
+const STATE_HINT = 'Set STACKFERRY_STATE_DIR to a folder of your own on a disk with room.';

@@ -4,10 +4,12 @@ import type { App } from './app.js';
 import { addGlobalOptions } from './options/global.js';
 import { register as convert } from './convert.js';
 import { register as doctor } from './doctor.js';
+import { register as estimate } from './estimate.js';
 import { register as exportCommand } from './export.js';
 import { register as inventory } from './inventory.js';
 import { register as migrate } from './migrate.js';
 import { register as plan } from './plan.js';
+import { register as report } from './report.js';
 import { register as rollback } from './rollback.js';
 import { register as server } from './server.js';
 import { register as status } from './status.js';
@@ -15,7 +17,21 @@ import { register as upload } from './upload.js';
 import { register as volume } from './volume.js';
 
 /** Every command, in the order in which a person needs them. A new command is a file and a line here. */
-const commands = [doctor, inventory, plan, migrate, exportCommand, convert, upload, volume, server, status, rollback];
+const commands = [
+  doctor,
+  inventory,
+  plan,
+  estimate,
+  migrate,
+  exportCommand,
+  convert,
+  upload,
+  volume,
+  server,
+  status,
+  report,
+  rollback,
+];
 
 /** What a bare `stackferry` prints. */
 const WHAT_NEXT = `stackferry moves virtual machines from a standalone ESXi host to OpenStack.
@@ -36,10 +52,12 @@ export function buildProgram(app: App): Command {
       'Moves virtual machines from a standalone VMware ESXi host to OpenStack: SSH on one side, the APIs on the other.',
     )
     .version(app.version, '-V, --version', 'print the version')
-    .exitOverride()
+    .exitOverride((error) => {
+      throw usageErrorOf(error) ?? error;
+    })
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => undefined })
     .showSuggestionAfterError(true)
-    .helpCommand(false)
+    .helpCommand(false) // ours, below, says of a word that is no command what it is
     .action(() => {
       const [wanted] = program.args;
       if (wanted !== undefined) throw noCommand(wanted, program);
@@ -58,15 +76,38 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a blocker stands, 130 interrupted
 `,
   );
   for (const register of commands) register(program, app);
+  addHelpCommand(program);
+  for (const command of program.commands) {
+    command.exitOverride((error) => {
+      throw usageErrorOf(error, command.name()) ?? error;
+    });
+  }
   // Only here, and after the commands, which take it over: the action above says of a surplus word what it is.
   program.allowExcessArguments(true);
   return program;
 }
 
+/** `help`, `help COMMAND`: as people type it who know git or openstack. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .summary('show the help of a command')
+    .description('Shows the help of a command, as --help behind its name does.')
+    .argument('[command]')
+    .addHelpText('after', '\nExamples:\n  $ stackferry help migrate\n')
+    .action((wanted: string | undefined) => {
+      const command = wanted === undefined ? program : program.commands.find((item) => item.name() === wanted);
+      if (!command) throw noCommand(wanted ?? '', program);
+      command.outputHelp();
+    });
+}
+
 function noCommand(wanted: string, program: Command): UsageError {
   const names = program.commands.map((command) => command.name());
   const near = names.map((name) => ({ name, edits: editsBetween(wanted, name) })).sort((a, b) => a.edits - b.edits)[0];
-  const hint = near && near.edits <= 2 ? `Did you mean ${near.name}? ` : '';
+  const begun = names.find((name) => wanted.length > 1 && name.startsWith(wanted));
+  const meant = begun ?? (near && near.edits <= 2 ? near.name : undefined);
+  const hint = meant === undefined ? '' : `Did you mean ${meant}? `;
   return new UsageError(`There is no command "${wanted}".`, `${hint}List them with: stackferry --help`);
 }
 
@@ -85,9 +126,12 @@ function editsBetween(one: string, other: string): number {
 }
 
 /** Turns commander's own errors (unknown option, missing argument) into ours; null for help and version, which are none. */
-export function usageErrorOf(error: CommanderError): UsageError | null {
+export function usageErrorOf(error: CommanderError, command = ''): UsageError | null {
   if (error.exitCode === 0 || error.code === 'commander.help') return null;
-  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
+  // An option that is not known may hold what must not be shown: --esxi-password=…
+  const known = error.message.replace(/^error: /, '').replace(/^(unknown option '-[^=']*)=[^\n]*'/, "$1'");
+  const [first = '', ...more] = known.split('\n');
   const text = `${first.charAt(0).toUpperCase()}${first.slice(1)}`;
-  return new UsageError(/[.!?]$/.test(text) ? text : `${text}.`, [...more, 'See: stackferry --help'].join(' ').trim());
+  const help = `See: stackferry ${command === '' ? '' : `${command} `}--help`;
+  return new UsageError(/[.!?]$/.test(text) ? text : `${text}.`, [...more, help].join(' ').trim());
 }

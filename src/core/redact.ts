@@ -8,7 +8,7 @@ const SECRET_KEY =
 const HARMLESS_KEY = /^(password_file|token_url|os_password_file|passwordauthentication)$/i;
 
 /**
- * Makes text safe to show: values of secret-looking keys, `user:password@` in URLs, Keystone tokens and the given
+ * Makes text safe to show: values of secret-looking keys, `user:password@` in URLs and before host names, Keystone tokens and the given
  * secrets are replaced by `***`. Applied before formatting, never after.
  */
 export function redactText(text: string, secrets: readonly Secret[] = []): string {
@@ -17,14 +17,19 @@ export function redactText(text: string, secrets: readonly Secret[] = []): strin
     const value = secret.reveal();
     if (value.length >= 4) out = out.split(value).join('***');
   }
-  return out
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^/\s:@]+:)[^@\s/]+@/gi, '$1***@')
-    .replace(
-      /("?(?:x-auth-token|x-subject-token|x-service-token|authorization|set-cookie|cookie)"?\s*[:=]\s*)("[^"]*"|[^\s,}]+(?: [^\s,}]+)?)/gi,
-      '$1***',
-    )
-    .replace(/("(?:password|secret|passphrase|adminPass|user_data|passwd)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi, '$1"***"')
-    .replace(/\bgAAAAA[A-Za-z0-9_-]{20,}/g, '***');
+  return (
+    out
+      .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^/\s:@]+:)[^@\s/]+@/gi, '$1***@')
+      // The same without a scheme, as it is typed by mistake: root:secret@esx1.
+      .replace(/(^|[\s"'=])([\w.+-]+:)[^\s@:]+@(?=[\w[])/g, '$1$2***@')
+      .replace(/([\w-]*(?:password|passphrase|secret)=)(?!\*\*\*)("[^"]*"|'[^']*'|[^\s&"']+)/gi, '$1***')
+      .replace(
+        /("?(?:x-auth-token|x-subject-token|x-service-token|authorization|set-cookie|cookie)"?\s*[:=]\s*)("[^"]*"|[^\s,}]+(?: [^\s,}]+)?)/gi,
+        '$1***',
+      )
+      .replace(/("(?:password|secret|passphrase|adminPass|user_data|passwd)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi, '$1"***"')
+      .replace(/\bgAAAAA[A-Za-z0-9_-]{20,}/g, '***')
+  );
 }
 
 /** A copy of a JSON-like value with the values of secret-looking keys masked, at any depth. */

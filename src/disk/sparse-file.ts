@@ -116,7 +116,7 @@ export async function writeError(path: string, neededBytes: number, error: unkno
   if (error instanceof StackferryError || error instanceof RangeError) return error;
   const code = systemCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    const free = await freeBytes(dirname(path)).catch(() => null);
+    const free = await freeBytes(dirname(path)).catch(() => Infinity);
     const why =
       code === 'EDQUOT'
         ? 'your quota is used up'
@@ -124,11 +124,11 @@ export async function writeError(path: string, neededBytes: number, error: unkno
           ? 'the file is too large for it'
           : 'no space is left';
     const needed = neededBytes > 0 ? `up to ${formatBytes(neededBytes)} more are needed` : 'more is needed';
-    const left = free === null ? '' : `, ${formatBytes(free)} are free`;
+    const left = free === Infinity ? '' : `, ${formatBytes(free)} are free`;
     return new StackferryError('converter.space', `Cannot write ${path}: ${why} there (${needed}${left}).`, {
       hint: 'Free space there and run it again (what is done is kept), or choose another place with --output DIR.',
       cause: error,
-      details: { path, needed_bytes: neededBytes, free_bytes: free },
+      details: { path, needed_bytes: neededBytes, free_bytes: free === Infinity ? null : free },
     });
   }
   return new StackferryError('file.unwritable', `Cannot write ${path}: ${messageOf(error)}.`, {
@@ -137,14 +137,18 @@ export async function writeError(path: string, neededBytes: number, error: unkno
   });
 }
 
-/** What this user may still write where `path` lies; for a path that does not exist yet, where it would be made. */
+/**
+ * Bytes that this user may still write where `path` lies; for a path that does not exist yet, where it would be made.
+ * Infinity where the file system does not say (it counts no blocks at all, as /proc and some of FUSE's do).
+ * @throws StackferryError `file.unwritable` where there is no way to such a path.
+ */
 export async function freeBytes(path: string): Promise<number> {
   for (let at = path; ; at = dirname(at)) {
     try {
-      const { bavail, bsize } = await statfs(at);
-      return bavail * bsize;
+      const { blocks, bavail, bsize } = await statfs(at);
+      return blocks === 0 ? Infinity : bavail * bsize;
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT' || dirname(at) === at) throw error;
+      if (systemCode(error) !== 'ENOENT' || dirname(at) === at) throw await writeError(path, 0, error);
     }
   }
 }

@@ -209,6 +209,23 @@ describe.concurrent('what is printed', () => {
     const none = await lab.run(['doctor'], { STACKFERRY_ESXI_SSH_PORT: '1', OS_AUTH_URL: 'http://127.0.0.1:1/v3' });
     expect(none.code).not.toBe(0);
     expectNoStack(none.stderr + none.stdout);
+    const table = await lab.run(['doctor'], { STACKFERRY_STATE_DIR: '/proc/stackferry' });
+    expect(table.code, table.stderr).toBe(0);
+    expect(table.stdout).toMatch(/^converter +space +unknown/m);
+    expect(table.stdout).not.toContain('0 B free');
+    expect(table.stdout.match(new RegExp(`\\b${lab.host.port}\\b`, 'g'))).toHaveLength(1);
+    const nowhere = await lab.run(['doctor'], { STACKFERRY_STATE_DIR: '/dev/null/state' });
+    expect(nowhere.code).toBe(1);
+    expect(nowhere.stdout).toMatch(/^converter +space +bad/m);
+    expect(nowhere.stderr).toContain('STACKFERRY_STATE_DIR');
+  });
+
+  test('a password in --esxi is refused and not repeated', async () => {
+    for (const args of [['--esxi', 'root:hunter2@esx1'], ['--esxi-password', 'hunter2'], ['--esxi-password=hunter2']]) {
+      const ended = await run(['inventory', ...args], NOTHING);
+      expect(ended.code).toBe(2);
+      expect(ended.stderr + ended.stdout).not.toContain('hunter2');
+    }
   });
 
   test('options may stand in a file and in variables, as documented', async () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
 import { Secret, UsageError, systemCode, type Context } from '../../core/index.js';
@@ -9,7 +10,10 @@ import { wholeNumber } from './parse.js';
 export function addSourceOptions(command: Command): Command {
   return command
     .optionsGroup('Source:')
-    .option('--esxi <host[:port]>', "the ESXi host; the port is its API's (STACKFERRY_ESXI, GOVC_URL)")
+    .option(
+      '--esxi <[user@]host[:port]>',
+      "the ESXi host; the port is its API's, SSH's is --esxi-ssh-port (STACKFERRY_ESXI, GOVC_URL)",
+    )
     .option(
       '--esxi-ssh-port <port>',
       'the port of its SSH service, 22 if unset (STACKFERRY_ESXI_SSH_PORT)',
@@ -58,8 +62,10 @@ export interface SourceTarget {
 export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): SourceTarget {
   const env = present(app.env);
   const govc = govcUrl(env('GOVC_URL'));
-  const named = options.esxi ?? env('STACKFERRY_ESXI') ?? govc?.host;
-  if (named === undefined) {
+  const said = options.esxi ?? env('STACKFERRY_ESXI');
+  const own = said === undefined ? undefined : hostOf(said, options);
+  const host = own?.host ?? govc?.host;
+  if (host === undefined) {
     throw new UsageError('No ESXi host is named.', 'Use --esxi HOST, or set STACKFERRY_ESXI.');
   }
   const transport = options.esxiTransport ?? env('STACKFERRY_ESXI_TRANSPORT') ?? 'auto';
@@ -71,8 +77,14 @@ export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): Sou
   }
   const port = options.esxiSshPort ?? portOf(env('STACKFERRY_ESXI_SSH_PORT')) ?? 22;
   const user =
-    options.esxiUser ?? env('STACKFERRY_ESXI_USER') ?? valueOrNothing(env('GOVC_USERNAME')) ?? govc?.user ?? 'root';
-  return { host: hostOf(named), port, user };
+    options.esxiUser ??
+    (options.esxi === undefined ? undefined : own?.user) ??
+    env('STACKFERRY_ESXI_USER') ??
+    own?.user ??
+    valueOrNothing(env('GOVC_USERNAME')) ??
+    govc?.user ??
+    'root';
+  return { host, port, user };
 }
 
 /** Everything the SSH door needs. The password is asked for only when the host wants one. */
@@ -160,8 +172,9 @@ function govcUrl(text: string | undefined): { host: string; user?: string; passw
   if (text === undefined) return undefined;
   try {
     const url = new URL(text.includes('://') ? text : `https://${text}`);
+    if (url.hostname === '') throw new Error('no host');
     return {
-      host: url.hostname,
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       ...(url.username === '' ? {} : { user: decodeURIComponent(url.username) }),
       ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     };
@@ -170,16 +183,36 @@ function govcUrl(text: string | undefined): { host: string; user?: string; passw
   }
 }
 
-/** The host of `HOST[:PORT]`, with IPv6 addresses in brackets or bare. */
-function hostOf(text: string): string {
-  const bracketed = /^\[([0-9a-f:.%a-z]+)\](?::(\d+))?$/i.exec(text);
-  if (bracketed?.[1] !== undefined) return bracketed[1];
-  if ((text.match(/:/g) ?? []).length > 1) return text;
-  const [host = '', port] = text.split(':');
-  if (host === '' || /[\s/@]/.test(host) || host.startsWith('-') || (port !== undefined && !/^\d{1,5}$/.test(port))) {
-    throw new UsageError(`--esxi "${text}" is not of the form HOST[:PORT].`, 'Example: --esxi esx1.example.com');
+/**
+ * Host and account of `[USER@]HOST[:PORT]`, with IPv6 addresses in brackets or bare. What is wrong is never shown: there
+ * may be a password in it.
+ */
+function hostOf(text: string, options: SourceOptions): { host: string; user: string | undefined } {
+  const where = options.esxi === undefined ? 'STACKFERRY_ESXI' : '--esxi';
+  const at = text.lastIndexOf('@');
+  const user = at < 0 ? undefined : text.slice(0, at);
+  const rest = text.slice(at + 1);
+  if (user?.includes(':') === true) {
+    throw new UsageError(
+      `${where} holds a password, which others on this machine could read.`,
+      `Leave it out: ${where === '--esxi' ? '--esxi root@esx1' : `${where}=root@esx1`}; it is asked for, or read from STACKFERRY_ESXI_PASSWORD or --esxi-password-file.`,
+    );
   }
-  return host;
+  if (user !== undefined && options.esxiUser !== undefined && options.esxiUser !== user) {
+    throw new UsageError(`${where} names another account than --esxi-user.`, 'Name it once.');
+  }
+  const host = hostIn(rest);
+  if (host === undefined || user === '' || /[\s/]/.test(user ?? '')) {
+    throw new UsageError(`${where} is not of the form [USER@]HOST[:PORT].`, 'Example: --esxi esx1.example.com');
+  }
+  return { host, user };
+}
+
+function hostIn(text: string): string | undefined {
+  const bracketed = /^\[([0-9a-f:.%a-z]+)\](?::\d{1,5})?$/i.exec(text)?.[1];
+  const address = bracketed ?? ((text.match(/:/g) ?? []).length > 1 ? text : undefined);
+  if (address !== undefined) return isIP(address) === 6 ? address : undefined;
+  return /^([^\s/@:-][^\s/@:]*)(?::\d{1,5})?$/.exec(text)?.[1];
 }
 
 function portOf(text: string | undefined): number | undefined {
