@@ -12,6 +12,7 @@ import { imagesOf, type Images } from './image/images.js';
 import { readLimits, readZones, type Limits, type Zones } from './limits.js';
 import { networksOf, type Networks } from './network/networks.js';
 import { portsOf, type Ports } from './network/ports.js';
+import { requestsOf, type Requests } from './requests.js';
 import { securityGroupsOf, type SecurityGroups } from './network/security-groups.js';
 import { Service } from './service.js';
 import { Session, type ChangingRequest } from './session.js';
@@ -43,6 +44,8 @@ export interface Cloud {
   networks: Networks;
   ports: Ports;
   securityGroups: SecurityGroups;
+  /** What would be sent, for `--dry-run`. */
+  requests: Requests;
   limits(): Promise<Limits>;
   zones(): Promise<Zones>;
   /** The services of the catalog with the versions they speak, for `doctor`. */
@@ -124,6 +127,7 @@ function cloudOf(session: Session, ctx: Context): Cloud {
     networks: networksOf(network, seesAll),
     ports: portsOf(network),
     securityGroups: securityGroupsOf(network, seesAll),
+    requests: requestsOf({ image: service('image'), volume, compute, network }),
     limits: () => readLimits({ compute, volume, network }),
     zones: () => readZones({ compute, volume }),
     services: () => Promise.all(OFFICIAL_TYPES.map((type) => probe(service(type), config))),

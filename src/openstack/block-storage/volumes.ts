@@ -131,7 +131,7 @@ export function volumesOf(service: Service): Volumes {
       const volume = await createOnce(
         service.ctx,
         what,
-        () => service.read({ what, method: 'POST', path: '/volumes', json: { volume: createBody(input) } }, oneSchema),
+        () => service.read(createVolumeCall(input), oneSchema),
         async () => (await volumes.findByMarker(input.marker))[0],
       );
       service.ctx.events.emit({ kind: 'resource.created', resource: 'volume', id: volume.id, name: input.name });
@@ -171,8 +171,9 @@ export function volumesOf(service: Service): Volumes {
       throw await failed(volume, 'become available');
     },
 
-    setBootable: (id, bootable) =>
-      act(id, `${bootable ? 'make' : 'unmake'} volume ${id} bootable`, { 'os-set_bootable': { bootable } }),
+    async setBootable(id, bootable) {
+      await service.call(setBootableCall(id, bootable));
+    },
     setImageMetadata: (id, metadata) =>
       act(id, `set image metadata of volume ${id}`, { 'os-set_image_metadata': { metadata } }),
     async unsetImageMetadata(id, keys) {
@@ -236,6 +237,19 @@ export function volumesOf(service: Service): Volumes {
 /** Its name, or its id where it has none. */
 function nameOf({ name, id }: Volume): string {
   return name === undefined || name === null || name === '' ? id : name;
+}
+
+/** The request that makes a volume. Source: Block Storage API v3, "Create a volume". */
+export function createVolumeCall(input: CreateVolume): Call {
+  const json = { volume: createBody(input) };
+  return { what: `create volume ${input.name}`, method: 'POST', path: '/volumes', json };
+}
+
+/** The request that marks a volume bootable or not. */
+export function setBootableCall(id: string, bootable: boolean): Call {
+  const what = `${bootable ? 'make' : 'unmake'} volume ${id} bootable`;
+  const json = { 'os-set_bootable': { bootable } };
+  return { what, method: 'POST', path: `/volumes/${encodeURIComponent(id)}/action`, json, repeatable: true };
 }
 
 function createBody(input: CreateVolume): Record<string, unknown> {

@@ -132,12 +132,11 @@ export function serversOf(service: Service): Servers {
   const servers: Servers = {
     async create(input) {
       const what = `create server ${input.name}`;
-      const knows = { hostname: await service.has('2.90'), tags: await service.has('2.52') };
-      const json = { server: createBody(input, knows) };
+      const call = await createServerCall(service, input);
       const id = await createOnce(
         service.ctx,
         what,
-        () => service.read({ what, method: 'POST', path: '/servers', json }, createdSchema),
+        () => service.read(call, createdSchema),
         async () => (await servers.findByMarker(input.marker))[0]?.id,
       );
       service.ctx.events.emit({ kind: 'resource.created', resource: 'server', id, name: input.name });
@@ -263,6 +262,13 @@ function hintFor(fault: string): string {
     return 'A port could not be bound: look at it with `openstack port show`, and try another network or zone.';
   }
   return 'Delete it and try again; if that fails too, give the server ID to the operator.';
+}
+
+/** The request that makes a server, in words that this cloud's Nova knows. */
+export async function createServerCall(service: Pick<Service, 'has'>, input: CreateServer): Promise<Call> {
+  const knows = { hostname: await service.has('2.90'), tags: await service.has('2.52') };
+  const json = { server: createBody(input, knows) };
+  return { what: `create server ${input.name}`, method: 'POST', path: '/servers', json };
 }
 
 /**

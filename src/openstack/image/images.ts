@@ -112,7 +112,7 @@ export function imagesOf(service: Service): Images {
       const image = await createOnce(
         service.ctx,
         what,
-        () => service.read({ what, method: 'POST', path: '/images', json: createBody(input) }, imageSchema),
+        () => service.read(createImageCall(input), imageSchema),
         async () => (input.id === undefined ? (await images.findByMarker(input.marker))[0] : images.find(input.id)),
       );
       service.ctx.events.emit({ kind: 'resource.created', resource: 'image', id: image.id, name: input.name });
@@ -123,18 +123,15 @@ export function imagesOf(service: Service): Images {
       const hashes = (content.digests ?? ['sha512']).map((name) => ({ name, hash: createHash(name) }));
       let bytes = 0;
       try {
-        await service.upload(
-          { what: `upload image ${id}`, path: `/images/${encodeURIComponent(id)}/file` },
-          {
-            size: content.size,
-            open: async () => content.open(),
-            onChunk: (chunk) => {
-              bytes += chunk.length;
-              for (const { hash } of hashes) hash.update(chunk);
-              content.onBytes?.(bytes);
-            },
+        await service.upload(uploadImageCall(id), {
+          size: content.size,
+          open: async () => content.open(),
+          onChunk: (chunk) => {
+            bytes += chunk.length;
+            for (const { hash } of hashes) hash.update(chunk);
+            content.onBytes?.(bytes);
           },
-        );
+        });
       } catch (error) {
         throw uploadError(error, id, bytes, content.size);
       }
@@ -209,6 +206,17 @@ export function imagesOf(service: Service): Images {
     },
   };
   return images;
+}
+
+/** The request that makes an image. Source: Image API v2, "Create image". */
+export function createImageCall(input: CreateImage): Call {
+  const json = createBody(input);
+  return { what: `create image ${input.name}`, method: 'POST', path: '/images', json };
+}
+
+/** The request that sends an image's content. */
+export function uploadImageCall(id: string): { what: string; path: string } {
+  return { what: `upload image ${id}`, path: `/images/${encodeURIComponent(id)}/file` };
 }
 
 function createBody(input: CreateImage): Record<string, unknown> {

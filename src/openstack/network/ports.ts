@@ -77,16 +77,9 @@ export function portsOf(service: Service): Ports {
   });
   /** For people who look by tag. The description holds the marker already, so a cloud without tags is no error. */
   const tag = async (port: Port, marker: Marker): Promise<Port> => {
-    const tags = markerTags(marker);
     try {
-      await service.call({
-        what: `tag port ${port.id}`,
-        method: 'PUT',
-        path: `/ports/${port.id}/tags`,
-        json: { tags },
-        repeatable: true,
-      });
-      return { ...port, tags };
+      await service.call(tagPortCall(port.id, marker));
+      return { ...port, tags: markerTags(marker) };
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
       service.ctx.log.debug(`Port ${port.id} was not tagged.`, { reason: messageOf(error) });
@@ -96,13 +89,12 @@ export function portsOf(service: Service): Ports {
   const ports: Ports = {
     async create(input) {
       const what = `create port ${input.name}`;
-      const json = { port: createBody(input) };
       let port: Port;
       try {
         port = await createOnce(
           service.ctx,
           what,
-          () => service.read({ what, method: 'POST', path: '/ports', json }, oneSchema),
+          () => service.read(createPortCall(input), oneSchema),
           async () => (await ports.findByMarker(input.marker))[0],
         );
       } catch (error) {
@@ -142,6 +134,24 @@ function queryOf(filter: PortFilter): Record<string, string> {
     ...(filter.macAddress === undefined ? {} : { mac_address: filter.macAddress.toLowerCase() }),
     ...(filter.ipAddress === undefined ? {} : { fixed_ips: `ip_address=${filter.ipAddress}` }),
     ...(filter.name === undefined ? {} : { name: filter.name }),
+  };
+}
+
+/** The request that makes a port. Source: Networking API v2.0, "Create port". */
+export function createPortCall(input: CreatePort): Call {
+  const json = { port: createBody(input) };
+  return { what: `create port ${input.name}`, method: 'POST', path: '/ports', json };
+}
+
+/** The request that tags a port. */
+export function tagPortCall(id: string, marker: Marker): Call {
+  const json = { tags: markerTags(marker) };
+  return {
+    what: `tag port ${id}`,
+    method: 'PUT',
+    path: `/ports/${encodeURIComponent(id)}/tags`,
+    json,
+    repeatable: true,
   };
 }
 

@@ -1,0 +1,53 @@
+import { createVolumeCall, setBootableCall, type CreateVolume } from './block-storage/volumes.js';
+import { createServerCall, type CreateServer } from './compute/servers.js';
+import { createImageCall, uploadImageCall, type CreateImage } from './image/images.js';
+import type { Marker } from './markers.js';
+import { createPortCall, tagPortCall, type CreatePort } from './network/ports.js';
+import type { Call, Service } from './service.js';
+import type { ChangingRequest } from './session.js';
+
+/**
+ * The changing requests of this cloud as they would go out, and are not sent: method, path and body, made by the very
+ * functions that make the real ones. For `--dry-run`.
+ */
+export interface Requests {
+  createImage(input: CreateImage): Promise<ChangingRequest>;
+  uploadImage(id: string): Promise<ChangingRequest>;
+  createVolume(input: CreateVolume): Promise<ChangingRequest>;
+  setBootable(id: string, bootable: boolean): Promise<ChangingRequest>;
+  createPort(input: CreatePort): Promise<ChangingRequest>;
+  tagPort(id: string, marker: Marker): Promise<ChangingRequest>;
+  createServer(input: CreateServer): Promise<ChangingRequest>;
+  remove(kind: 'image' | 'volume' | 'port' | 'server', id: string): Promise<ChangingRequest>;
+}
+
+export function requestsOf(services: {
+  image: Service;
+  volume: Service;
+  compute: Service;
+  network: Service;
+}): Requests {
+  const { image, volume, compute, network } = services;
+  return {
+    createImage: (input) => show(image, createImageCall(input)),
+    uploadImage: (id) => show(image, { ...uploadImageCall(id), method: 'PUT' }),
+    createVolume: (input) => show(volume, createVolumeCall(input)),
+    setBootable: (id, bootable) => show(volume, setBootableCall(id, bootable)),
+    createPort: (input) => show(network, createPortCall(input)),
+    tagPort: (id, marker) => show(network, tagPortCall(id, marker)),
+    createServer: async (input) => show(compute, await createServerCall(compute, input)),
+    remove: (kind, id) => {
+      const service = { image, volume, port: network, server: compute }[kind];
+      return show(service, {
+        what: `delete ${kind} ${id}`,
+        method: 'DELETE',
+        path: `/${kind}s/${encodeURIComponent(id)}`,
+      });
+    },
+  };
+}
+
+async function show(service: Service, call: Call): Promise<ChangingRequest> {
+  const { pathname } = new URL(`${await service.baseUrl()}${call.path}`);
+  return { service: service.type, method: call.method, path: pathname, body: call.json };
+}
