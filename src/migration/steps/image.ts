@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
-import { compareImageHash, type Cloud, type DigestName, type Image } from '../../openstack/index.js';
+import { compareImageHash, type Cloud, type CreateImage, type DigestName, type Image } from '../../openstack/index.js';
+import type { ImageSection } from '../plan/sections.js';
 import { convertResult } from './convert.js';
 import { filesStand } from './export.js';
-import { madeBy, needSection, type RunContext, type Step } from './step.js';
+import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
 
 export const imageResult = z.object({
   label: z.string(),
@@ -67,6 +68,25 @@ export function imageStep(state: RunContext['state'], label: string): Step {
         hash_value: sent.image.os_hash_value ?? sent.image.checksum ?? null,
       };
       return { result, summary: `${formatBytes(file.bytes)}, ${sent.algorithm} equal` };
+    },
+    preview: async (rc) => {
+      const { requests } = await rc.cloud();
+      const id = placeholder('image', label);
+      const given = z
+        .array(imageFile)
+        .safeParse(state.plan.get('files'))
+        .data?.find((item) => item.label === label);
+      const done = convertResult.safeParse(state.steps.get(`convert:${label}`)?.result).data;
+      const input = imageInput(rc, key, id, planned, given?.format ?? planned?.format ?? 'raw');
+      const content = given ?? done;
+      return [
+        { step: key, ...(await requests.createImage(input)) },
+        {
+          step: key,
+          ...(await requests.uploadImage(id)),
+          body: content ? `${content.bytes} bytes of ${content.path}` : `the ${input.diskFormat} image of ${label}`,
+        },
+      ];
     },
     undo: async (rc) => {
       const cloud = await rc.cloud();
@@ -171,16 +191,26 @@ async function emptyImage(rc: RunContext, cloud: Cloud, key: string, name: strin
   if (!planned) throw new Error(`no image planned for ${file.label}`);
   const id = randomUUID();
   await rc.record({ kind: 'intent', step: key, resource: 'image', name, id });
-  const image = await cloud.images.create({
-    id,
-    name,
-    diskFormat: file.format,
-    minDiskGib: planned.min_disk_gib,
-    properties: planned.properties,
-    marker: { run: rc.run, step: key },
-  });
+  const image = await cloud.images.create(imageInput(rc, key, id, planned, file.format));
   await rc.record({ kind: 'made', step: key, resource: 'image', id: image.id, name });
   return image.id;
+}
+
+function imageInput(
+  rc: RunContext,
+  key: string,
+  id: string,
+  planned: ImageSection | undefined,
+  diskFormat: CreateImage['diskFormat'],
+): CreateImage {
+  return {
+    id,
+    name: planned?.name ?? key,
+    diskFormat,
+    minDiskGib: planned?.min_disk_gib ?? 0,
+    properties: planned?.properties ?? {},
+    marker: { run: rc.run, step: key },
+  };
 }
 
 async function send(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { StackferryError, isCode } from '../../core/index.js';
 import type { Cloud, CreatePort, Port } from '../../openstack/index.js';
 import type { PortSection } from '../plan/sections.js';
-import { madeBy, needSection, type RunContext, type Step } from './step.js';
+import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
 
 export const portResult = z.object({
   label: z.string(),
@@ -35,6 +35,16 @@ export function portStep(state: RunContext['state'], label: string): Step {
         planned.mac !== null && port.mac_address === planned.mac ? 'MAC kept' : `new MAC ${port.mac_address}`;
       return { result, summary: `${planned.network_name}, ${kept}, ${ips.join(' ') || 'no address'}` };
     },
+    preview: async (rc) => {
+      const { requests } = await rc.cloud();
+      const input = portInput(rc.run, key, planned);
+      const first = planned.mac === null ? input : { ...input, macAddress: planned.mac };
+      const calls = [
+        await requests.createPort(first),
+        await requests.tagPort(placeholder('port', label), input.marker),
+      ];
+      return calls.map((call) => ({ step: key, ...call }));
+    },
     undo: async (rc) => {
       const cloud = await rc.cloud();
       for (const id of await portsOf(rc, cloud, key)) {
@@ -46,7 +56,16 @@ export function portStep(state: RunContext['state'], label: string): Step {
 }
 
 async function createPort(rc: RunContext, cloud: Cloud, key: string, planned: PortSection): Promise<Port> {
-  const input: CreatePort = {
+  const input = portInput(rc.run, key, planned);
+  await rc.record({ kind: 'intent', step: key, resource: 'port', name: planned.name });
+  const port = await withMacIfFree(rc, cloud, input, planned);
+  await rc.record({ kind: 'made', step: key, resource: 'port', id: port.id, name: planned.name });
+  return port;
+}
+
+/** The port without the MAC, which may turn out to be taken. */
+function portInput(run: string, key: string, planned: PortSection): CreatePort {
+  return {
     name: planned.name,
     networkId: planned.network_id,
     ...(planned.fixed_ips === null
@@ -58,12 +77,8 @@ async function createPort(rc: RunContext, cloud: Cloud, key: string, planned: Po
           })),
         }),
     ...(planned.security_group_ids === null ? {} : { securityGroupIds: planned.security_group_ids }),
-    marker: { run: rc.run, step: key },
+    marker: { run, step: key },
   };
-  await rc.record({ kind: 'intent', step: key, resource: 'port', name: planned.name });
-  const port = await withMacIfFree(rc, cloud, input, planned);
-  await rc.record({ kind: 'made', step: key, resource: 'port', id: port.id, name: planned.name });
-  return port;
 }
 
 /** Tries with the MAC first; where it is taken or not ours to choose, goes without, unless it was asked for by name. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { StackferryError } from '../../core/index.js';
-import type { Cloud, Server } from '../../openstack/index.js';
+import type { Cloud, CreateServer, Server } from '../../openstack/index.js';
 import { portResult } from './port.js';
 import { assertSourceUnchanged } from './source.js';
-import { madeBy, needSection, section, type RunContext, type Step } from './step.js';
+import { madeBy, needSection, placeholder, section, type RunContext, type Step } from './step.js';
 import { volumeResult } from './volume.js';
 
 export const serverResult = z.object({ server_id: z.string(), name: z.string(), status: z.string() });
@@ -47,6 +47,20 @@ export function serverStep(state: RunContext['state']): Step {
       const result: z.infer<typeof serverResult> = { server_id: active.id, name: active.name, status: active.status };
       return { result, summary: `${active.status}, ${planned.flavor_name}` };
     },
+    preview: async (rc) => {
+      const { requests } = await rc.cloud();
+      const portIds = ports.map(
+        ({ label }) =>
+          portResult.safeParse(rc.state.steps.get(`port:${label}`)?.result).data?.port_id ?? placeholder('port', label),
+      );
+      const volumes = givenVolumes.safeParse(rc.state.plan.get('given_volumes')).data?.map((item) => item.volume_id);
+      const made = (section(rc.state, 'volumes') ?? []).map(
+        ({ label }) =>
+          volumeResult.safeParse(rc.state.steps.get(`volume:${label}`)?.result).data?.volume_id ??
+          placeholder('volume', label),
+      );
+      return [{ step: KEY, ...(await requests.createServer(serverInput(rc, volumes ?? made, portIds))) }];
+    },
     undo: async (rc) => {
       const cloud = await rc.cloud();
       for (const id of await serversOf(rc, cloud)) await dropServer(rc, cloud, id);
@@ -69,11 +83,20 @@ async function createServer(rc: RunContext, cloud: Cloud): Promise<Server> {
     });
   }
   await rc.record({ kind: 'intent', step: KEY, resource: 'server', name: planned.name });
-  const server = await cloud.servers.create({
+  const server = await cloud.servers.create(serverInput(rc, volumes, ports));
+  await rc.record({ kind: 'made', step: KEY, resource: 'server', id: server.id, name: planned.name });
+  // Nova starts what it makes: from here on the guest may write to its volumes.
+  await rc.record({ kind: 'server.started', step: KEY, id: server.id });
+  return server;
+}
+
+function serverInput(rc: RunContext, volumes: readonly string[], portIds: readonly string[]): CreateServer {
+  const planned = needSection(rc.state, 'server');
+  return {
     name: planned.name,
     flavorId: planned.flavor_id,
     disks: volumes.map((volumeId, index) => ({ volumeId, bootIndex: index === 0 ? 0 : -1 })),
-    portIds: ports,
+    portIds,
     ...(planned.key_name === null ? {} : { keyName: planned.key_name }),
     configDrive: planned.config_drive,
     ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
@@ -81,11 +104,7 @@ async function createServer(rc: RunContext, cloud: Cloud): Promise<Server> {
     metadata: planned.metadata,
     ...(planned.tags === undefined ? {} : { tags: planned.tags }),
     marker: { run: rc.run, step: KEY },
-  });
-  await rc.record({ kind: 'made', step: KEY, resource: 'server', id: server.id, name: planned.name });
-  // Nova starts what it makes: from here on the guest may write to its volumes.
-  await rc.record({ kind: 'server.started', step: KEY, id: server.id });
-  return server;
+  };
 }
 
 /** The server of an earlier try. One that ended in ERROR without ever having run is deleted and made again. */

@@ -37,8 +37,28 @@ export interface Step {
   run(rc: RunContext): Promise<StepOutcome>;
   /** Whether an earlier result still holds. Asked only where a step that is still to run needs it. */
   holds?(rc: RunContext, result: unknown): Promise<boolean>;
+  /** What `run` would change, in order, and does not: for `--dry-run`. A step that only reads has none. */
+  preview?(rc: RunContext): Promise<PlannedCall[]>;
   /** Removes what the step made. Safe to run again. */
   undo?(rc: RunContext): Promise<void>;
+}
+
+/** One change that a step would make. Ids of what is not made yet are words as `VOLUME_scsi0_0`. */
+export interface PlannedCall {
+  step: string;
+  /** `compute`, `image` …; `esxi` for a command on the host, `local` for a file on this machine. */
+  service: string;
+  /** Of HTTP; `SSH` for the host, `WRITE` or `DELETE` for a file. */
+  method: string;
+  /** Of the URL, without host; the command line on the host; the file's path. */
+  path: string;
+  /** The JSON that would be sent, a word for content that is no JSON, or null. */
+  body: unknown;
+}
+
+/** The word that stands for the id of what a step would make. */
+export function placeholder(kind: ResourceKind, label: string): string {
+  return `${kind.toUpperCase()}_${label.replace(/[^A-Za-z0-9]+/g, '_')}`;
 }
 
 export interface StepOutcome {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { Cloud, Volume } from '../../openstack/index.js';
+import type { Cloud, CreateVolume, Volume } from '../../openstack/index.js';
+import type { VolumeSection } from '../plan/sections.js';
 import { imageResult } from './image.js';
-import { madeBy, needSection, type RunContext, type Step } from './step.js';
+import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
 
 export const volumeResult = z.object({ label: z.string(), volume_id: z.string(), size_gib: z.number() });
 export type VolumeResult = z.infer<typeof volumeResult>;
@@ -43,6 +44,16 @@ export function volumeStep(state: RunContext['state'], label: string): Step {
       const result: VolumeResult = { label, volume_id: ready.id, size_gib: ready.size };
       return { result, summary: `${ready.size} GiB, available` };
     },
+    preview: async (rc) => {
+      const { requests } = await rc.cloud();
+      const made = rc.state.steps.get(`image:${label}`)?.state === 'done' || rc.state.plan.has('given_images');
+      const imageId = made ? imageIdOf(rc.state, label) : placeholder('image', label);
+      const id = placeholder('volume', label);
+      const calls = [await requests.createVolume(volumeInput(rc.run, key, planned, imageId))];
+      // Cinder marks a volume that is made of an image bootable.
+      if (!planned.boot) calls.push(await requests.setBootable(id, false));
+      return calls.map((call) => ({ step: key, ...call }));
+    },
     undo: async (rc) => {
       const cloud = await rc.cloud();
       for (const id of await volumesOf(rc, cloud, key)) await dropVolume(rc, cloud, key, id);
@@ -54,16 +65,20 @@ async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: st
   const planned = needSection(rc.state, 'volumes').find((item) => item.label === label);
   if (!planned) throw new Error(`no volume planned for ${label}`);
   await rc.record({ kind: 'intent', step: key, resource: 'volume', name: planned.name });
-  const volume = await cloud.volumes.create({
-    name: planned.name,
-    sizeGib: planned.size_gib,
-    imageId: imageIdOf(rc.state, label),
-    ...(planned.type === null ? {} : { volumeType: planned.type }),
-    ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
-    marker: { run: rc.run, step: key },
-  });
+  const volume = await cloud.volumes.create(volumeInput(rc.run, key, planned, imageIdOf(rc.state, label)));
   await rc.record({ kind: 'made', step: key, resource: 'volume', id: volume.id, name: planned.name });
   return volume;
+}
+
+function volumeInput(run: string, key: string, planned: VolumeSection, imageId: string): CreateVolume {
+  return {
+    name: planned.name,
+    sizeGib: planned.size_gib,
+    imageId,
+    ...(planned.type === null ? {} : { volumeType: planned.type }),
+    ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
+    marker: { run, step: key },
+  };
 }
 
 /** The volume that an earlier try made, unless it is broken: then it is deleted, so that a new one can be made. */
