@@ -25,6 +25,7 @@ function makeTerminal({ quiet, verbose }: { quiet: boolean; verbose: boolean }):
     interactive: stdin.isTTY && stderr.isTTY,
     color: stderr.isTTY && !dumb && (env['NO_COLOR'] ?? '') === '',
     width: () => stderr.columns || 80,
+    tableWidth: stdout.isTTY ? stdout.columns || 80 : null,
     quiet,
     verbose,
     errStream: stderr,

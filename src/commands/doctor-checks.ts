@@ -24,7 +24,7 @@ export const columns: Column<Check>[] = [
   { name: 'area', value: (row) => row.area },
   { name: 'what', value: (row) => row.what },
   { name: 'state', value: (row) => row.state },
-  { name: 'seen', value: (row) => row.seen },
+  { name: 'seen', value: (row) => row.seen, fit: true },
 ];
 
 type Found = Omit<Check, 'area'>;

@@ -49,12 +49,19 @@ async function act(command: Command, app: App): Promise<void> {
       ...(await checks.checkCloud(tools, options)),
     ];
     const bad = results.filter((check) => check.state === 'bad');
-    tools.terminal.out(
-      await render(options.format, { checks: results, ok: bad.length === 0 }, checks.columns, results),
+    const { terminal } = tools;
+    terminal.out(
+      await render(
+        options.format,
+        { checks: results, ok: bad.length === 0 },
+        checks.columns,
+        results,
+        terminal.tableWidth,
+      ),
     );
     if (options.format === 'table') {
-      for (const check of results) if (check.hint !== null) tools.terminal.err(`${check.area}: ${check.hint}\n`);
-      tools.terminal.err('Nothing was changed.\n');
+      for (const check of results) if (check.hint !== null) terminal.err(`${check.area}: ${check.hint}\n`);
+      terminal.err('Nothing was changed.\n');
     }
     if (bad.length > 0) app.exitCode(1);
   });

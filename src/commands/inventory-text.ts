@@ -1,16 +1,16 @@
 import { GIB } from '../core/index.js';
 import { readiness } from '../migration/findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../migration/read-inventory.js';
-import { render, type Column, type Format } from '../ui/index.js';
+import { printable, render, type Column, type Format } from '../ui/index.js';
 
 const tableColumns: Column<InventoryVm>[] = [
-  { name: 'name', value: (vm) => vm.name },
+  { name: 'name', value: (vm) => vm.name, fit: true },
   { name: 'id', value: (vm) => vm.id, align: 'right' },
   { name: 'power', value: (vm) => vm.power_state },
   { name: 'used/size GiB', value: (vm) => `${gib(sum(vm, 'allocated_bytes'))}/${gib(sum(vm, 'capacity_bytes'))}` },
   { name: 'disks', value: (vm) => vm.disks.length, align: 'right' },
   { name: 'nics', value: (vm) => vm.nics.length, align: 'right' },
-  { name: 'ready', value: (vm) => readiness(vm.findings) },
+  { name: 'ready', value: (vm) => readiness(vm.findings), fit: true },
 ];
 
 const csvColumns: Column<InventoryVm>[] = [
@@ -38,8 +38,15 @@ export async function printInventory(
   out: (text: string) => void,
   format: Format,
   inventory: InventoryWithFindings,
+  width: number | null,
 ): Promise<void> {
-  out(await render(format, inventory, format === 'csv' ? csvColumns : tableColumns, inventory.vms));
+  out(await render(format, inventory, format === 'csv' ? csvColumns : tableColumns, inventory.vms, width));
+}
+
+/** A VM that was left out, with why; some entries have no name. */
+export function skippedLine({ id, name, reason }: InventoryWithFindings['skipped'][number]): string {
+  const who = name === null || name.trim() === '' ? `id:${id}` : `id:${id} ${printable(name)}`;
+  return `skipped  ${who}: ${printable(reason)}\n`;
 }
 
 function sum(vm: InventoryVm, field: 'capacity_bytes' | 'allocated_bytes'): number | null {

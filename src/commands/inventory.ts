@@ -35,19 +35,14 @@ Examples:
 
 async function act(command: Command, app: App): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, { readInventory }, { printInventory }] = await Promise.all([
+  const [{ withTools }, { readInventory }, { printInventory, skippedLine }] = await Promise.all([
     import('./tools.js'),
     import('../migration/read-inventory.js'),
     import('./inventory-text.js'),
   ]);
   await withTools(app, options, async ({ terminal, host }) => {
     const inventory = await readInventory(await host(options), options.vm);
-    await printInventory((text) => terminal.out(text), options.format, inventory);
-    if (options.format === 'table') {
-      for (const item of inventory.skipped) {
-        const { printable } = await import('../ui/index.js');
-        terminal.err(`skipped  id:${item.id} ${printable(item.name ?? '')}: ${printable(item.reason)}\n`);
-      }
-    }
+    await printInventory((text) => terminal.out(text), options.format, inventory, terminal.tableWidth);
+    if (options.format === 'table') for (const item of inventory.skipped) terminal.err(skippedLine(item));
   });
 }

@@ -15,9 +15,7 @@ export async function printResult(out: (text: string) => void, format: Format, r
   const lines: string[] = [];
   for (const vm of result.vms) {
     for (const proof of vm.proof) {
-      const image = proof.image === 'equal' ? `image equal (${proof.image_hash?.split(':', 1)[0] ?? ''})` : 'no image';
-      const volume = proof.volume === 'not made' ? 'no volume' : 'volume not read back';
-      lines.push(`disk     ${proof.label}  ${proof.content_hash ?? 'content hash not known'}  ${image}, ${volume}`);
+      lines.push(`disk     ${proof.label}  ${proofText(proof)}`);
     }
     for (const volume of vm.volumes) {
       const capacity = volume.capacity_bytes === null ? '' : `  disk of ${formatBytes(volume.capacity_bytes)}`;
@@ -32,6 +30,18 @@ export async function printResult(out: (text: string) => void, format: Format, r
   }
   lines.push(`run      ${result.run}  ${result.state}`);
   out(`${lines.join('\n')}\n`);
+}
+
+/** What is known of a disk's bytes; of a volume from a given image no more than that it was made of it. */
+function proofText({ content_hash, image, image_hash, volume }: RunResult['vms'][number]['proof'][number]): string {
+  const madeVolume = volume === 'not made' ? 'no volume' : 'volume not read back';
+  if (content_hash === null && image === 'not made') {
+    return volume === 'not made'
+      ? 'nothing known of its content'
+      : 'made of an image given by id; nothing was compared';
+  }
+  const madeImage = image === 'equal' ? `image equal (${image_hash?.split(':', 1)[0] ?? ''})` : 'no image';
+  return `${content_hash ?? 'content hash not known'}  ${madeImage}, ${madeVolume}`;
 }
 
 const resultColumns: Column<RunResult['vms'][number]>[] = [

@@ -43,20 +43,20 @@ export class Reporter {
         );
         break;
       case 'step.started':
-        this.#step = `${kindOf(event.step)} ${printable(event.subject)}`;
+        this.#step = `${kindOf(event.step)} ${objectOf(event)}`;
         this.#refresh();
         break;
       case 'step.finished':
         this.#step = '';
-        this.line(stepLine(kindOf(event.step), event.subject, formatSeconds(event.seconds), event.summary));
+        this.line(stepLine(kindOf(event.step), objectOf(event), formatSeconds(event.seconds), event.summary));
         break;
       case 'step.skipped':
-        this.line(stepLine(kindOf(event.step), event.subject, '-', event.summary));
+        this.line(stepLine(kindOf(event.step), objectOf(event), '-', event.summary));
         break;
       case 'step.failed':
         this.#step = '';
         this.line(
-          stepLine(kindOf(event.step), event.subject, '-', paint(this.#terminal, 'red', `failed (${event.code})`)),
+          stepLine(kindOf(event.step), objectOf(event), '-', paint(this.#terminal, 'red', `failed (${event.code})`)),
         );
         break;
       case 'bytes.started':
@@ -192,6 +192,12 @@ function kindOf(step: string): string {
   return step.split(':', 1)[0] ?? step;
 }
 
+/** What a step is about, without its kind once more: the line has that already ("volume   volume web01"). */
+function objectOf({ step, subject }: { step: string; subject: string }): string {
+  const kind = `${kindOf(step)} `;
+  return printable(subject.startsWith(kind) ? subject.slice(kind.length) : subject);
+}
+
 function stepLine(kind: string, subject: string, seconds: string, summary: string): string {
-  return `${kind.padEnd(8)} ${printable(subject).padEnd(32)} ${seconds.padStart(10)}   ${summary}`;
+  return `${kind.padEnd(8)} ${subject.padEnd(32)} ${seconds.padStart(10)}   ${summary}`;
 }

@@ -11,6 +11,8 @@ export interface Terminal {
   readonly color: boolean;
   /** Columns of the terminal; 80 where it is none. */
   width(): number;
+  /** Columns that a table on stdout may have; null where it goes into a file or a pipe, and nothing is cut. */
+  readonly tableWidth: number | null;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly errStream: NodeJS.WriteStream;

@@ -17,6 +17,7 @@ export function fakeApp(out: (text: string) => void = () => undefined): App {
       interactive: false,
       color: false,
       width: () => 80,
+      tableWidth: null,
       quiet,
       verbose,
       errStream: process.stderr,

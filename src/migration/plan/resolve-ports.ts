@@ -26,8 +26,11 @@ export function resolvePorts(
 ): PortSection[] {
   for (const nic of options.nics) {
     if (vm.nics.some((own) => own.label === nic.label)) continue;
-    const own = vm.nics.map((item) => item.label).join(', ') || 'no NIC';
-    throw new StackferryError('nic.unmapped', `--nic names ${nic.label}, but ${vm.name} has ${own}.`, { exitCode: 2 });
+    const own = vm.nics.map((item) => (item.network === null ? item.label : `${item.label} ("${item.network}")`));
+    throw new StackferryError('nic.unmapped', `--nic names ${nic.label}, which ${vm.name} does not have.`, {
+      hint: own.length === 0 ? 'It has no NIC: leave --nic out.' : `It has: ${own.join(', ')}.`,
+      exitCode: 2,
+    });
   }
   const groups =
     options.securityGroups.length === 0 ? null : options.securityGroups.map((name) => findGroup(name, facts));

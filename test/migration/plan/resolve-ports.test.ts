@@ -142,7 +142,13 @@ describe('the network of a NIC', () => {
 
   it('cannot be given to a NIC that is not there', () => {
     const nics = [{ label: 'ethernet5', target: 'prod', ips: [], mac: null }];
-    expect(() => one({ nics })).toThrow(expect.objectContaining({ code: 'nic.unmapped', exitCode: 2 }));
+    expect(() => one({ nics })).toThrow(
+      expect.objectContaining({
+        code: 'nic.unmapped',
+        exitCode: 2,
+        hint: expect.stringContaining('It has: ethernet0') as string,
+      }),
+    );
   });
 });
 
