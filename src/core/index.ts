@@ -25,5 +25,6 @@ export { RateMeter } from './rate.js';
 export { redactText, redactValue } from './redact.js';
 export { retry, type RetryPolicy } from './retry.js';
 export { Secret } from './secret.js';
+export { quoteForHint } from './shell-quote.js';
 export { decodeText } from './text-encoding.js';
 export { GIB, KIB, MIB, TIB, ceilGib, formatBytes, formatRate, formatSeconds } from './units.js';
