@@ -8,6 +8,7 @@ import { cloudName } from './plan/names.js';
 import type { MappingOptions } from './plan/options.js';
 import { cloudSectionOf, takeOptions } from './plan/resolve.js';
 import { findVolumeType, findVolumeZone } from './plan/resolve-volumes.js';
+import { resolveBoot } from './plan/resolve-boot.js';
 import { resolvePorts } from './plan/resolve-ports.js';
 import { resolveServer } from './plan/resolve-server.js';
 import type { ImageSection, VolumeSection } from './plan/sections.js';
@@ -164,7 +165,7 @@ export async function serverOfVolumes(base: SessionBase, request: ServerOfVolume
       section: 'server',
       value: resolveServer(vm, options, { flavors, keypairs, zones }),
     });
-    await rc.record({ kind: 'plan', section: 'boot', value: { wait_for: options.waitFor } });
+    await rc.record({ kind: 'plan', section: 'boot', value: resolveBoot(options.waitFor, ports) });
   });
 }
 

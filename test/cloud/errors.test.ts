@@ -153,7 +153,7 @@ describe('what the cloud refuses in the middle of a run', () => {
     const ended = await bench.run([...TO('lab-provider'), ...reach]);
     expectDone(ended);
     const vm = resultOf(ended);
-    expect(ended.stderr).toContain(`TCP port 22: ${vm.ports[0]?.ip_addresses[0] ?? ''} answers`);
+    expect(ended.stderr).toContain(`port 22 accepts connections at ${vm.ports[0]?.ip_addresses[0] ?? ''}`);
     expect(ended.stderr).toMatch(/MAC 00:0c:29:\S+ of ethernet0 is not kept: this project may not choose MACs/);
     expect(vm.ports[0]?.mac).toMatch(/^fa:16:3e:/);
     const { warnings } = (JSON.parse(ended.stdout) as { vms: { warnings: unknown }[] }).vms[0] ?? {};

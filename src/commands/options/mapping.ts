@@ -43,7 +43,10 @@ export function addServerOptions(command: Command): Command {
     .option('--key-name <name>', 'key pair')
     .option('--config-drive', 'attach a config drive')
     .option('--no-start', 'make the ports ready, but no server yet (Nova starts whatever it makes)')
-    .option('--wait-for <what>', 'console (a login prompt), ping, tcp:PORT or active');
+    .option(
+      '--wait-for <what>',
+      'what shows that the guest is up: console (a login prompt), ping or tcp:PORT (something at an address of its ports answers from here), active (no proof)',
+    );
 }
 
 /** All mapping options, for the commands that do everything. */

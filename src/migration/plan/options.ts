@@ -112,7 +112,10 @@ export function parseWaitFor(text: string): WaitFor {
   if (text === 'console' || text === 'ping' || text === 'active') return { type: text };
   const port = /^tcp:(\d{1,5})$/.exec(text)?.[1];
   if (port !== undefined && Number(port) >= 1 && Number(port) <= 65535) return { type: 'tcp', port: Number(port) };
-  throw new UsageError(`--wait-for "${text}" is none of console, ping, tcp:PORT, active.`);
+  throw new UsageError(
+    `--wait-for "${text}" is none of console, ping, tcp:PORT, active.`,
+    'Example: --wait-for tcp:22 (PORT is 1 to 65535)',
+  );
 }
 
 /** How a wait is written on the command line. */

@@ -7,6 +7,7 @@ import { readCloudFacts, type CloudFacts } from '../cloud-facts.js';
 import { plannedVm, type PlannedVm } from './document/schema.js';
 import { settleVm } from './document/settle.js';
 import { defaultMapping, type MappingOptions } from './options.js';
+import { resolveBoot } from './resolve-boot.js';
 import { resolveImages } from './resolve-image.js';
 import { resolvePorts } from './resolve-ports.js';
 import { resolveServer } from './resolve-server.js';
@@ -180,7 +181,7 @@ async function settled(rc: RunContext, name: SectionName): Promise<unknown> {
     knownFacts.set(rc, facts);
   }
   const parts = settleVm(planned, await facts);
-  return name === 'boot' ? { wait_for: parts.waitFor } : parts[name];
+  return name === 'boot' ? resolveBoot(parts.waitFor, section(rc.state, 'ports')) : parts[name];
 }
 
 async function resolveSection(rc: RunContext, options: MappingOptions, name: SectionName): Promise<unknown> {
@@ -214,7 +215,7 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
       return resolvePorts(vm, options, { networks, subnets, securityGroups });
     }
     case 'boot':
-      return { wait_for: options.waitFor };
+      return resolveBoot(options.waitFor, section(rc.state, 'ports'));
     case 'server': {
       const cloud = await rc.cloud();
       const [flavors, keypairs, zones] = await Promise.all([

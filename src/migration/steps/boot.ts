@@ -1,10 +1,9 @@
-import { connect } from 'node:net';
-import { execa } from 'execa';
 import { z } from 'zod';
 import { StackferryError, poll } from '../../core/index.js';
 import { formatWaitFor, type WaitFor } from '../plan/options.js';
 import { judgeConsole, type ConsoleVerdict } from './console.js';
 import { portResult } from './port.js';
+import { acceptsTcp, answersPing } from './reach.js';
 import { serverResult } from './server.js';
 import { needSection, section, type RunContext, type Step } from './step.js';
 
@@ -64,6 +63,7 @@ async function waitConsole(rc: RunContext, name: string): Promise<string> {
   });
 }
 
+/** Tries the addresses of the server's ports in the guest's order, from here: a floating IP is not among them. */
 async function waitNetwork(
   rc: RunContext,
   wait: Exclude<WaitFor, { type: 'active' | 'console' }>,
@@ -78,7 +78,7 @@ async function waitNetwork(
     });
   }
   const what = wait.type === 'ping' ? 'ping' : `TCP port ${wait.port}`;
-  const seen = await notProved(rc, name, `no answer to ${what} from ${ips.join(', ')}`, () =>
+  const seen = await notProved(rc, name, `${what} of ${ips.join(', ')} did not answer here`, () =>
     poll(rc.ctx, {
       task: `boot:${name}`,
       label: `${what} of ${name}`,
@@ -87,7 +87,7 @@ async function waitNetwork(
       timeout: { code: 'boot.not_proved', hint: '' },
       look: async () => {
         for (const ip of ips) {
-          if (wait.type === 'ping' ? await answersPing(ip, rc) : await answersTcp(ip, wait.port)) return ip;
+          if (wait.type === 'ping' ? await answersPing(ip, rc.ctx) : await acceptsTcp(ip, wait.port)) return ip;
         }
         return null;
       },
@@ -95,7 +95,9 @@ async function waitNetwork(
       describe: () => ({ state: 'silent' }),
     }),
   );
-  return `${what}: ${seen ?? ''} answers`;
+  return wait.type === 'ping'
+    ? `answers ping at ${seen ?? ''}`
+    : `port ${wait.port} accepts connections at ${seen ?? ''}`;
 }
 
 /** The wait's time-out becomes `boot.not_proved`: the server runs, and nobody has seen its guest. */
@@ -112,31 +114,4 @@ async function notProved<T>(rc: RunContext, name: string, why: string, wait: () 
       },
     );
   }
-}
-
-async function answersPing(ip: string, rc: RunContext): Promise<boolean> {
-  const result = await execa('ping', ['-c', '1', '-W', '2', ip], {
-    reject: false,
-    timeout: 5_000,
-    cancelSignal: rc.ctx.signal,
-  });
-  if (result.exitCode === undefined && !result.isCanceled && !result.timedOut) {
-    throw new StackferryError('converter.no_ping', 'The program ping is not installed here.', {
-      hint: 'apt-get install iputils-ping, or use --wait-for tcp:PORT.',
-    });
-  }
-  return result.exitCode === 0;
-}
-
-function answersTcp(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 3_000 });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('timeout', () => end(false));
-  });
 }
