@@ -4,7 +4,7 @@
  */
 
 /** The kinds of things the program makes, in a cloud or on this machine. */
-export type ResourceKind = 'image' | 'volume' | 'port' | 'server' | 'attachment' | 'file';
+export type ResourceKind = 'image' | 'volume' | 'port' | 'flavor' | 'server' | 'attachment' | 'file';
 
 export type StackferryEvent =
   /** A run was opened or gone on with. */

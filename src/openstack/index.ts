@@ -5,7 +5,7 @@ export type { CreateImage, DigestName, Image, Images, UploadContent, Uploaded } 
 export { compareImageHash, type HashVerdict } from './image/hash.js';
 export type { VolumeType, VolumeTypes } from './block-storage/types.js';
 export type { CreateVolume, Volume, Volumes } from './block-storage/volumes.js';
-export type { Flavor, Flavors } from './compute/flavors.js';
+export type { CreateFlavor, Flavor, Flavors } from './compute/flavors.js';
 export type { Keypair, Keypairs } from './compute/keypairs.js';
 export type {
   CreateServer,

@@ -1,4 +1,5 @@
 import { createVolumeCall, setBootableCall, type CreateVolume } from './block-storage/volumes.js';
+import { createFlavorCall, flavorAccessCall, type CreateFlavor } from './compute/flavors.js';
 import { createServerCall, type CreateServer } from './compute/servers.js';
 import { createImageCall, uploadImageCall, type CreateImage } from './image/images.js';
 import type { Marker } from './markers.js';
@@ -17,8 +18,10 @@ export interface Requests {
   setBootable(id: string, bootable: boolean): Promise<ChangingRequest>;
   createPort(input: CreatePort): Promise<ChangingRequest>;
   tagPort(id: string, marker: Marker): Promise<ChangingRequest>;
+  createFlavor(input: CreateFlavor): Promise<ChangingRequest>;
+  flavorAccess(id: string): Promise<ChangingRequest>;
   createServer(input: CreateServer): Promise<ChangingRequest>;
-  remove(kind: 'image' | 'volume' | 'port' | 'server', id: string): Promise<ChangingRequest>;
+  remove(kind: 'image' | 'volume' | 'port' | 'flavor' | 'server', id: string): Promise<ChangingRequest>;
 }
 
 export function requestsOf(services: {
@@ -35,9 +38,11 @@ export function requestsOf(services: {
     setBootable: (id, bootable) => show(volume, setBootableCall(id, bootable)),
     createPort: (input) => show(network, createPortCall(input)),
     tagPort: (id, marker) => show(network, tagPortCall(id, marker)),
+    createFlavor: (input) => show(compute, createFlavorCall(input)),
+    flavorAccess: (id) => show(compute, flavorAccessCall(id, compute.projectId)),
     createServer: async (input) => show(compute, await createServerCall(compute, input)),
     remove: (kind, id) => {
-      const service = { image, volume, port: network, server: compute }[kind];
+      const service = { image, volume, port: network, flavor: compute, server: compute }[kind];
       return show(service, {
         what: `delete ${kind} ${id}`,
         method: 'DELETE',

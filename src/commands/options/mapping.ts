@@ -34,6 +34,7 @@ export function addServerOptions(command: Command): Command {
     .option('--no-keep-mac', 'let Neutron choose the MACs (they are kept where free)')
     .option('--keep-ip', 'give the ports the addresses that VMware Tools last reported')
     .option('--flavor <name>', 'Nova flavor; the smallest that fits if unset')
+    .option('--create-flavor', 'make a flavor of the size of the VM where none has it exactly (administrators only)')
     .option('--zone <zone>', 'availability zone of the server')
     .option(
       '--security-group <name>',
@@ -65,6 +66,7 @@ export const mappingSchema = z.object({
   keepMac: z.boolean().optional(),
   keepIp: z.boolean().optional(),
   flavor: z.string().optional(),
+  createFlavor: z.boolean().optional(),
   volumeType: z.string().optional(),
   zone: z.string().optional(),
   volumeZone: z.string().optional(),
@@ -93,6 +95,7 @@ export async function readMapping(
   if (options.keepMac !== undefined && said('keepMac')) mapping.keepMac = options.keepMac;
   if (options.keepIp !== undefined) mapping.keepIp = options.keepIp;
   if (options.flavor !== undefined) mapping.flavor = options.flavor;
+  if (options.createFlavor !== undefined) mapping.createFlavor = options.createFlavor;
   if (options.volumeType !== undefined) mapping.volumeType = options.volumeType;
   if (options.zone !== undefined) mapping.zone = options.zone;
   if (options.volumeZone !== undefined) mapping.volumeZone = options.volumeZone;

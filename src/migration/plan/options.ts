@@ -52,6 +52,8 @@ export interface MappingOptions {
   start: boolean;
   waitFor: WaitFor;
   hardware?: HardwareChoice;
+  /** Make a flavor of the VM's size where none has it exactly. */
+  createFlavor?: boolean;
   /** Of the server. */
   tags?: string[];
   /** Of the server, beside what every server of ours has. */

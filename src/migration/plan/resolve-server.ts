@@ -1,4 +1,4 @@
-import { StackferryError } from '../../core/index.js';
+import { StackferryError, isCode } from '../../core/index.js';
 import type { VmRecord } from '../../esxi/index.js';
 import { chooseFlavor, type Flavor, type Keypair, type Zones } from '../../openstack/index.js';
 import { cloudName, hostnameOf, metadataValue } from './names.js';
@@ -15,7 +15,7 @@ export interface ServerFacts {
 
 type ServerOptions = Pick<
   MappingOptions,
-  'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start' | 'tags' | 'metadata'
+  'flavor' | 'zone' | 'keyName' | 'name' | 'configDrive' | 'start' | 'tags' | 'metadata' | 'createFlavor'
 >;
 
 /** What the server needs of the source: a VM, or what a person said of a disk that has none. */
@@ -23,7 +23,7 @@ export type ServerSource = Pick<VmRecord, 'name' | 'cpus' | 'memory_mib' | 'gues
 
 /** The server: flavor by best fit (or as asked for), zone, key pair. */
 export function resolveServer(vm: ServerSource, options: ServerOptions, facts: ServerFacts): ServerSection {
-  const { flavor, reason } = resolveFlavor(vm, options.flavor, facts.flavors);
+  const flavor = resolveFlavor(vm, options, facts.flavors);
   const zones = facts.zones.compute.map((zone) => zone.name);
   if (options.zone !== undefined && zones.length > 0 && !zones.includes(options.zone)) {
     throw new StackferryError('cloud.zone_mismatch', `Nova has no availability zone "${options.zone}".`, {
@@ -41,9 +41,7 @@ export function resolveServer(vm: ServerSource, options: ServerOptions, facts: S
   return {
     name,
     hostname: hostnameOf(name),
-    flavor_id: flavor.id,
-    flavor_name: flavor.name,
-    flavor_reason: reason,
+    ...flavor,
     zone: options.zone ?? null,
     key_name: options.keyName ?? null,
     config_drive: options.configDrive,
@@ -57,23 +55,49 @@ export function resolveServer(vm: ServerSource, options: ServerOptions, facts: S
   };
 }
 
+type FlavorPart = Pick<ServerSection, 'flavor_id' | 'flavor_name' | 'flavor_reason' | 'create_flavor'>;
+
 function resolveFlavor(
   vm: ServerSource,
-  wanted: string | undefined,
+  { flavor: wanted, createFlavor }: Pick<MappingOptions, 'flavor' | 'createFlavor'>,
   flavors: readonly Flavor[],
-): { flavor: Flavor; reason: string } {
+): FlavorPart {
+  const part = (flavor: Flavor, reason: string): FlavorPart => ({
+    flavor_id: flavor.id,
+    flavor_name: flavor.name,
+    flavor_reason: reason,
+  });
   if (wanted === undefined) {
-    return chooseFlavor(flavors, {
-      vcpus: vm.cpus ?? 1,
-      ramMib: vm.memory_mib ?? 1024,
-      architecture: architectureOf(vm.guest_id),
-    });
+    const need = { vcpus: vm.cpus ?? 1, ramMib: vm.memory_mib ?? 1024, architecture: architectureOf(vm.guest_id) };
+    if (createFlavor === true) {
+      const exact = flavors.filter((flavor) => flavor.vcpus === need.vcpus && flavor.ram === need.ramMib);
+      try {
+        const { flavor, reason } = chooseFlavor(exact, need);
+        return part(flavor, reason);
+      } catch (error) {
+        if (!isCode(error, 'cloud.no_flavor')) throw error;
+        return newFlavor(need);
+      }
+    }
+    const { flavor, reason } = chooseFlavor(flavors, need);
+    return part(flavor, reason);
   }
   const found = flavors.find((flavor) => flavor.id === wanted) ?? flavors.find((flavor) => flavor.name === wanted);
-  if (found) return { flavor: found, reason: `--flavor ${wanted}` };
+  if (found) return part(found, `--flavor ${wanted}`);
   const names = flavors.map((flavor) => flavor.name).sort();
   throw new StackferryError('cloud.no_flavor', `The cloud has no flavor "${wanted}".`, {
     hint: `It has: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}. Use --flavor NAME, or leave it out.`,
     exitCode: 3,
   });
+}
+
+/** A flavor of exactly this size. Its name says the size, so that VMs of one size share one. */
+function newFlavor({ vcpus, ramMib }: { vcpus: number; ramMib: number }): FlavorPart {
+  const name = `stackferry-${vcpus}-${ramMib}`;
+  return {
+    flavor_id: name,
+    flavor_name: name,
+    flavor_reason: `--create-flavor: none has ${vcpus} vCPU and ${ramMib} MiB exactly`,
+    create_flavor: { vcpus, ram_mib: ramMib },
+  };
 }

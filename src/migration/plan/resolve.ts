@@ -49,6 +49,7 @@ const savedOptions = z.object({
       vifModel: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
     })
     .exactOptional(),
+  createFlavor: z.boolean().exactOptional(),
   tags: z.array(z.string()).exactOptional(),
   metadata: z.record(z.string(), z.string()).exactOptional(),
 });
@@ -124,7 +125,7 @@ const readers: Record<SectionName, string[]> = {
   images: ['convert:', 'image:'],
   volumes: ['volume:'],
   ports: ['port:'],
-  server: ['server'],
+  server: ['flavor', 'server'],
   boot: ['boot'],
 };
 
@@ -135,7 +136,7 @@ const inputs: Record<SectionName, (keyof MappingOptions)[]> = {
   images: ['imageFormat', 'hardware'],
   volumes: ['volumeType', 'volumeTypes', 'volumeZone'],
   ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
-  server: ['flavor', 'zone', 'keyName', 'name', 'configDrive', 'start', 'tags', 'metadata'],
+  server: ['flavor', 'createFlavor', 'zone', 'keyName', 'name', 'configDrive', 'start', 'tags', 'metadata'],
   boot: ['waitFor'],
 };
 

@@ -74,6 +74,8 @@ export const serverSection = z.object({
   flavor_id: z.string(),
   flavor_name: z.string(),
   flavor_reason: z.string(),
+  /** Not there yet: made before the server. */
+  create_flavor: z.object({ vcpus: z.number(), ram_mib: z.number() }).exactOptional(),
   zone: z.string().nullable(),
   key_name: z.string().nullable(),
   config_drive: z.boolean(),

@@ -2,6 +2,7 @@ import { section, type RunContext, type Step } from './step.js';
 import { bootStep } from './boot.js';
 import { convertStep } from './convert.js';
 import { exportStep } from './export.js';
+import { flavorStep } from './flavor.js';
 import { imageStep } from './image.js';
 import { portStep } from './port.js';
 import { serverStep } from './server.js';
@@ -33,6 +34,7 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   if (wants('server')) {
     for (const port of section(state, 'ports') ?? []) steps.push(portStep(state, port.label));
     if (server?.start === true) {
+      if (server.create_flavor) steps.push(flavorStep(state));
       steps.push(serverStep(state));
       if (section(state, 'boot')) steps.push(bootStep(state));
     }

@@ -33,6 +33,7 @@ export function serverStep(state: RunContext['state']): Step {
     needs: [
       ...(state.plan.has('given_volumes') ? [] : (section(state, 'volumes') ?? []).map((v) => `volume:${v.label}`)),
       ...ports.map((port) => `port:${port.label}`),
+      ...(planned.create_flavor ? ['flavor'] : []),
     ],
     run: async (rc) => {
       const cloud = await rc.cloud();

@@ -76,4 +76,16 @@ describe('resolveServer', () => {
   it('fails where no flavor is large enough', () => {
     expect(() => resolve({}, vm({ cpus: 64 }))).toThrow(expect.objectContaining({ code: 'cloud.no_flavor' }));
   });
+
+  it('makes a flavor of the VM’s size only where that was asked for and none has it exactly', () => {
+    const odd = vm({ cpus: 3, memory_mib: 5120 });
+    expect(resolve({ createFlavor: true }, odd)).toMatchObject({
+      flavor_id: 'stackferry-3-5120',
+      flavor_name: 'stackferry-3-5120',
+      flavor_reason: '--create-flavor: none has 3 vCPU and 5120 MiB exactly',
+      create_flavor: { vcpus: 3, ram_mib: 5120 },
+    });
+    expect(resolve({ createFlavor: true }, vm({ cpus: 2, memory_mib: 4096 }))).not.toHaveProperty('create_flavor');
+    expect(resolve({}, odd)).toMatchObject({ flavor_name: 'SCS-4V-16' });
+  });
 });

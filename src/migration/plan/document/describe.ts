@@ -54,7 +54,10 @@ export function describeVm(
     server: {
       name: resolved.server.name,
       hostname: resolved.server.hostname,
-      flavor: nameOr(resolved.server.flavor_id, facts.flavors),
+      flavor: resolved.server.create_flavor
+        ? resolved.server.flavor_name
+        : nameOr(resolved.server.flavor_id, facts.flavors),
+      create_flavor: resolved.server.create_flavor ?? null,
       zone: resolved.server.zone,
       key_name: resolved.server.key_name,
       config_drive: resolved.server.config_drive,

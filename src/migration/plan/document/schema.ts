@@ -84,6 +84,11 @@ export const plannedServer = z.strictObject({
   name: text.max(255),
   hostname: z.string().nullable().describe('For the guest’s metadata'),
   flavor: text.describe('By name or id'),
+  create_flavor: z
+    .strictObject({ vcpus: z.number().int().min(1), ram_mib: z.number().int().min(1) })
+    .nullable()
+    .default(null)
+    .describe('Make the flavor, of this size, where it is not there'),
   zone: text.nullable(),
   key_name: text.nullable(),
   config_drive: z.boolean(),

@@ -56,7 +56,11 @@ export function settlePort(port: PlannedVm['ports'][number], facts: CloudFacts, 
 
 /** The server of the VM `of`. */
 export function settleServer(server: PlannedVm['server'], facts: CloudFacts, of: string): ServerSection {
-  const flavor = find('cloud.no_flavor', 'flavor', server.flavor, facts.flavors, of);
+  const isThere = facts.flavors.some((item) => item.id === server.flavor || item.name === server.flavor);
+  const made = server.create_flavor !== null && !isThere ? server.create_flavor : undefined;
+  const flavor = made
+    ? { id: server.flavor, name: server.flavor }
+    : find('cloud.no_flavor', 'flavor', server.flavor, facts.flavors, of);
   if (server.zone !== null) findZone('Nova', server.zone, facts.zones.compute, of);
   if (server.key_name !== null && !facts.keypairs.some((key) => key.name === server.key_name)) {
     throw gone('cloud.no_keypair', 'key pair', server.key_name, facts.keypairs.map(nameOf), of);
@@ -67,6 +71,7 @@ export function settleServer(server: PlannedVm['server'], facts: CloudFacts, of:
     flavor_id: flavor.id,
     flavor_name: flavor.name,
     flavor_reason: 'the plan',
+    ...(made === undefined ? {} : { create_flavor: made }),
     zone: server.zone,
     key_name: server.key_name,
     config_drive: server.config_drive,

@@ -176,9 +176,62 @@ function keypairOf(call: Call): Keypair {
   return pair;
 }
 
+function admin(call: Call, rule: string): void {
+  if (call.scope?.admin !== true) throw new Refusal(403, `Policy doesn't allow ${rule} to be performed.`);
+}
+
+function createFlavor(call: Call): { status: number; body: object } {
+  admin(call, 'os_compute_api:os-flavor-manage:create');
+  const body = isObject(call.body) ? objectIn(call.body, 'flavor') : undefined;
+  if (!body) throw new Refusal(400, "'flavor' is a required property");
+  const number = (key: string): number => {
+    const value = Number(body[key]);
+    if (!Number.isInteger(value) || value < (key === 'disk' ? 0 : 1)) {
+      throw new Refusal(400, `Invalid input for field/attribute ${key}.`);
+    }
+    return value;
+  };
+  const name = textIn(body, 'name') ?? '';
+  const flavor: Flavor = {
+    id: textIn(body, 'id') ?? createHash('sha256').update(name).digest('hex').slice(0, 32),
+    name,
+    vcpus: number('vcpus'),
+    ram: number('ram'),
+    disk: number('disk'),
+    extra_specs: {},
+  };
+  const { flavors } = call.core.state;
+  if (flavors.some((one) => one.id === flavor.id || one.name === name)) {
+    throw new Refusal(409, `Flavor with name ${name} already exists.`);
+  }
+  flavors.push(flavor);
+  return { status: 200, body: { flavor: flavorView(call, flavor) } };
+}
+
 export const catalogRoutes: Route[] = [
   { method: 'GET', pattern: '/v2.1/flavors', handle: (call) => ({ status: 200, body: flavorList(call, false) }) },
   { method: 'GET', pattern: '/v2.1/flavors/detail', handle: (call) => ({ status: 200, body: flavorList(call, true) }) },
+  // Policy os_compute_api:os-flavor-manage and os-flavor-access: administrators only.
+  { method: 'POST', pattern: '/v2.1/flavors', handle: createFlavor },
+  {
+    method: 'POST',
+    pattern: '/v2.1/flavors/:id/action',
+    handle: (call) => {
+      admin(call, 'os_compute_api:os-flavor-access:add_tenant_access');
+      flavorOf(call);
+      return { status: 200, body: { flavor_access: [] } };
+    },
+  },
+  {
+    method: 'DELETE',
+    pattern: '/v2.1/flavors/:id',
+    handle: (call) => {
+      admin(call, 'os_compute_api:os-flavor-manage:delete');
+      const flavor = flavorOf(call);
+      call.core.state.flavors.splice(call.core.state.flavors.indexOf(flavor), 1);
+      return { status: 202, body: '' };
+    },
+  },
   {
     method: 'GET',
     pattern: '/v2.1/flavors/:id',
