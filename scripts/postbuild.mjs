@@ -1,14 +1,22 @@
 // After tsc: takes away what was built from files that are gone, builds what is missing although tsc's notes say that it
-// is there, and makes the program executable: `bin` of package.json names it, and a checkout runs it as it is.
+// is there, copies what needs no compiler (the report's page), and makes the program executable: `bin` of package.json
+// names it, and a checkout runs it as it is.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const list = (folder) => readdirSync(`${root}/${folder}`, { recursive: true });
 
-for (const file of list('dist').filter((name) => /\.js(\.map)?$/.test(name))) {
-  if (!existsSync(`${root}/src/${file.replace(/\.js(\.map)?$/, '.ts')}`)) rmSync(`${root}/dist/${file}`);
+const copied = list('src').filter((name) => /\.(js|css)$/.test(name));
+for (const file of list('dist').filter((name) => /\.(js|css|js\.map)$/.test(name))) {
+  const source = file.replace(/\.js(\.map)?$/, '.ts');
+  if (!copied.includes(file) && !existsSync(`${root}/src/${source}`)) rmSync(`${root}/dist/${file}`);
+}
+for (const file of copied) {
+  mkdirSync(dirname(`${root}/dist/${file}`), { recursive: true });
+  copyFileSync(`${root}/src/${file}`, `${root}/dist/${file}`);
 }
 const sources = list('src').filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
 if (sources.some((file) => !existsSync(`${root}/dist/${file.replace(/ts$/, 'js')}`))) {

@@ -9,6 +9,7 @@ import { register as exportCommand } from './export.js';
 import { register as inventory } from './inventory.js';
 import { register as migrate } from './migrate.js';
 import { register as plan } from './plan.js';
+import { register as report } from './report.js';
 import { register as rollback } from './rollback.js';
 import { register as server } from './server.js';
 import { register as status } from './status.js';
@@ -28,6 +29,7 @@ const commands = [
   volume,
   server,
   status,
+  report,
   rollback,
 ];
 

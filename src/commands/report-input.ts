@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
+import { readInventory, type InventoryWithFindings } from '../migration/read-inventory.js';
+import { buildReport, parseSavedInventory, type Report, type RunInput } from '../migration/report/index.js';
+import { foldJournal } from '../migration/state/fold.js';
+import { readJournal } from '../migration/state/journal.js';
+import type { SourceOptions } from './options/source.js';
+import { sourceTarget } from './options/source.js';
+import type { Tools } from './tools.js';
+
+export interface ReportRequest {
+  /** Ids of runs, or their beginnings. */
+  runs: readonly string[];
+  /** Of a saved inventory; `-` for stdin. */
+  file: string | undefined;
+  /** Read the host itself. */
+  host: SourceOptions | undefined;
+  selectors: readonly string[] | undefined;
+  rate: number | undefined;
+}
+
+/** Reads what the report is made of, and makes it. */
+export async function collectReport(tools: Tools, request: ReportRequest): Promise<Report> {
+  const { app, ctx } = tools;
+  const runs: RunInput[] = [];
+  for (const id of request.runs) runs.push(await readRun(tools, id));
+  let inventory: InventoryWithFindings | null = null;
+  let source: Report['source'] = { kind: 'run', name: runs.map(({ state }) => state.run).join(', ') };
+  if (request.file !== undefined) {
+    const name = request.file === '-' ? 'stdin' : request.file;
+    inventory = parseSavedInventory(await readText(app.cwd, request.file), name);
+    source = { kind: 'file', name };
+  } else if (request.host) {
+    // With a run the selectors are of both, so the host is read whole.
+    const only = runs.length === 0 && request.selectors ? [...request.selectors] : undefined;
+    inventory = await readInventory(await tools.host(request.host), only);
+    source = { kind: 'host', name: sourceTarget(app, request.host).host };
+  }
+  return buildReport({
+    now: ctx.clock.now(),
+    program: app.version,
+    source,
+    inventory,
+    runs: runs.filter((item, index) => runs.findIndex(({ state }) => state.run === item.state.run) === index),
+    ...(request.selectors === undefined ? {} : { selectors: request.selectors }),
+    ...(request.rate === undefined ? {} : { rate: request.rate }),
+  });
+}
+
+async function readRun({ store }: Tools, id: string): Promise<RunInput> {
+  const { run } = await store.read(id);
+  // State and lines of one reading: a run that is worked on grows meanwhile.
+  const lines = await readJournal(store.paths(run).journal);
+  const state = foldJournal(lines);
+  if (!state) throw new UsageError(`Run ${run} holds nothing yet.`, 'List them with: stackferry status');
+  return { state, lines, worker: await store.worker(run) };
+}
+
+async function readText(cwd: string, file: string): Promise<string> {
+  try {
+    return await readFile(file === '-' ? '/dev/stdin' : resolve(cwd, file), 'utf8');
+  } catch (error) {
+    const hint = 'Write one: stackferry inventory --esxi HOST -f json > FILE';
+    if (systemCode(error) === 'ENOENT') throw new UsageError(`There is no file ${file}.`, hint);
+    throw new StackferryError('inventory.unreadable', `${file} cannot be read: ${messageOf(error)}`, {
+      hint: 'Name a file that you may read.',
+      exitCode: 2,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,42 @@
+import { rename, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { StackferryError, messageOf, systemCode } from '../core/index.js';
+
+/**
+ * Writes a file that a program makes and nobody edits: over what is there, and so that a reader sees the old or the new
+ * one, never half. A link stays a link, and what is no file (a pipe, /dev/stdout) is written to as it is.
+ * @throws StackferryError `output.unwritable`
+ */
+export async function writeOutput(cwd: string, output: string, text: string): Promise<void> {
+  const path = resolve(cwd, output);
+  try {
+    const there = await orNothing(stat(path));
+    if (there && !there.isFile()) {
+      await writeFile(path, text);
+      return;
+    }
+    const target = (await orNothing(realpath(path))) ?? path;
+    const temporary = `${target}.${process.pid}.tmp`;
+    try {
+      // A report that only its owner may read stays so.
+      await writeFile(temporary, text, { flush: true, ...(there ? { mode: there.mode & 0o777 } : {}) });
+      await rename(temporary, target);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  } catch (error) {
+    throw new StackferryError('output.unwritable', `${output} cannot be written: ${messageOf(error)}`, {
+      hint: 'Choose another place with -o FILE.',
+      cause: error,
+    });
+  }
+}
+
+async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { Option, type Command } from 'commander';
+import { UsageError, parseRate } from '../core/index.js';
+import type { App } from './app.js';
+import { globalSchema } from './options/global.js';
+import { collect, read } from './options/parse.js';
+import { addSourceOptions, sourceSchema } from './options/source.js';
+
+const formats = ['html', 'md', 'json'] as const;
+
+const schema = z.object({
+  ...globalSchema.shape,
+  ...sourceSchema.shape,
+  inventory: z.string().optional(),
+  run: z.array(z.string()).optional(),
+  vm: z.array(z.string()).optional(),
+  rate: z.string().optional(),
+  format: z.enum(formats).optional(),
+  output: z.string().optional(),
+});
+type Options = z.infer<typeof schema>;
+
+export function register(program: Command, app: App): void {
+  const command = program
+    .command('report')
+    .summary('a page for a manager and an engineer: totals, readiness, findings, runs')
+    .description(
+      'Writes a report of a saved inventory, of runs, of both, or of the host itself: totals, readiness, the time to copy, ' +
+        'and each VM with its findings and their remedies; of a run its steps by time, rates, and what was proved and what ' +
+        'was not. The HTML is one file that asks for nothing from any network. Changes nothing.',
+    )
+    .argument('[run...]', 'run ids, or their beginnings')
+    .option('--run <id>', 'the same as the argument (repeatable)', collect)
+    .option('--inventory <file>', 'what inventory --save or inventory -f json wrote; - for stdin')
+    .option('--vm <selector>', 'only these (repeatable): a name, a glob, id:N or uuid:U', collect)
+    .option('--rate <rate>', 'for the time to copy: 80MiB/s, 1Gbit/s; unset, what the runs reached, or an assumption')
+    .addOption(
+      new Option('-f, --format <format>', "how it is written: html, or as -o's ending says, if unset").choices(formats),
+    )
+    .option('-o, --output <file>', 'where it is written, over what is there; stdout if unset');
+  addSourceOptions(command);
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  $ stackferry report --inventory esx1.json -o esx1.html
+  $ stackferry report --inventory esx1.json --vm 'web*' --rate 1Gbit/s -f md
+  $ stackferry report r7k2 -o r7k2.html
+  $ stackferry report --esxi esx1 -o esx1.html
+`,
+  );
+  command.action((runs: string[]) => act(command, app, runs));
+}
+
+async function act(command: Command, app: App, words: string[]): Promise<void> {
+  const options = read(command, schema);
+  const runs = [...new Set([...words, ...(options.run ?? [])])];
+  if (options.inventory !== undefined && options.esxi !== undefined) {
+    throw new UsageError('Both --inventory and --esxi are given.', 'Name one: a file, or the host itself.');
+  }
+  if (options.inventory === undefined && runs.length === 0) nameASource(app, options);
+  const rate = options.rate === undefined ? undefined : parseRate(options.rate, '--rate');
+  const format = options.format ?? formatOf(options.output);
+  const [{ withTools }, { collectReport }, { renderReport }] = await Promise.all([
+    import('./tools.js'),
+    import('./report-input.js'),
+    import('../migration/report/index.js'),
+  ]);
+  await withTools(app, options, async (tools) => {
+    const report = await collectReport(tools, {
+      runs,
+      file: options.inventory,
+      host: options.inventory === undefined && (runs.length === 0 || options.esxi !== undefined) ? options : undefined,
+      selectors: options.vm,
+      rate,
+    });
+    const text = await renderReport(format, report);
+    if (options.output === undefined || options.output === '-') {
+      tools.terminal.out(text);
+      return;
+    }
+    const { writeOutput } = await import('./report-output.js');
+    await writeOutput(app.cwd, options.output, text);
+    if (!tools.terminal.quiet) {
+      const { vms } = report.totals;
+      tools.terminal.err(`Wrote ${options.output}: ${vms} VM${vms === 1 ? '' : 's'}. Nothing was changed.\n`);
+    }
+  });
+}
+
+/** Says of a bare `report` what it can be made of, before anything asks for a host. */
+function nameASource(app: App, options: Options): void {
+  if (options.esxi !== undefined || app.env['STACKFERRY_ESXI'] || app.env['GOVC_URL']) return;
+  throw new UsageError(
+    'Nothing is named that a report could be made of.',
+    'Use --inventory FILE, a RUN (list them with: stackferry status), or --esxi HOST.',
+  );
+}
+
+function formatOf(output: string | undefined): (typeof formats)[number] {
+  const ending = /\.(\w+)$/.exec(output ?? '')?.[1]?.toLowerCase();
+  return ending === 'md' || ending === 'markdown' ? 'md' : ending === 'json' ? 'json' : 'html';
+}

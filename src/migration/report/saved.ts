@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { StackferryError } from '../../core/index.js';
+import {
+  datastoreSchema,
+  diskControllers,
+  diskKinds,
+  diskSchema,
+  hostSchema,
+  networkSchema,
+  nicModels,
+  nicSchema,
+  skippedSchema,
+  vmFactsSchema,
+  vmSchema,
+} from '../../esxi/inventory/schema.js';
+import type { Inventory } from '../../esxi/index.js';
+import { findingsOf } from '../findings/index.js';
+import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
+
+/** What `inventory --save` and `inventory -f json` write. A field that is not known here is left out. */
+const INVENTORY_VERSION = 1;
+
+/** A word that a later version may add (a controller, a model) reads as not known. */
+const disk = z.object({
+  ...diskSchema.shape,
+  controller: z.enum(diskControllers).nullable().catch(null),
+  kind: z.enum(diskKinds).nullable().catch(null),
+});
+const nic = z.object({ ...nicSchema.shape, model: z.enum(nicModels).nullable().catch(null) });
+
+const finding = z.object({
+  code: z.string(),
+  severity: z.enum(['blocker', 'warning', 'info']),
+  subject: z.string(),
+  message: z.string(),
+  remedy: z.string(),
+});
+
+const savedSchema = z.object({
+  host: z.object(hostSchema.shape),
+  datastores: z.array(z.object(datastoreSchema.shape)),
+  networks: z.array(z.object(networkSchema.shape)),
+  vms: z.array(
+    z.object({
+      ...vmSchema.shape,
+      disks: z.array(disk),
+      nics: z.array(nic),
+      /** What only the rules read. `inventory -f json` does not print it. */
+      facts: vmFactsSchema.optional(),
+      findings: z.array(finding).optional(),
+    }),
+  ),
+  skipped: z.array(z.object(skippedSchema.shape)).default([]),
+});
+type SavedVm = z.infer<typeof savedSchema>['vms'][number];
+
+/**
+ * The inventory of a file. Where the facts that rules read are in it, it is judged anew, by the rules of this program;
+ * where they are not, what the program found that wrote it stands, for the rules would miss what they cannot see.
+ * @param name the file's, for errors
+ * @throws StackferryError `inventory.unreadable` (exit 2): no JSON, no inventory, or a newer version
+ */
+export function parseSavedInventory(text: string, name: string): InventoryWithFindings {
+  const data = parseJson(text, name);
+  const version = z.object({ version: z.number() }).safeParse(data).data?.version ?? INVENTORY_VERSION;
+  if (version > INVENTORY_VERSION) {
+    throw unreadable(
+      `${name} was written by a newer stackferry (version ${version} of the form).`,
+      'Use that program, or a later one.',
+    );
+  }
+  const parsed = savedSchema.safeParse(data);
+  if (!parsed.success) {
+    const [first] = parsed.error.issues;
+    const where = first && first.path.length > 0 ? ` (${first.path.join('.')}: ${first.message})` : '';
+    throw unreadable(`${name} is no inventory${where}.`, 'Write one: stackferry inventory --esxi HOST -f json > FILE');
+  }
+  const saved = parsed.data;
+  const inventory: Inventory = {
+    host: saved.host,
+    datastores: saved.datastores,
+    networks: saved.networks,
+    vms: saved.vms.flatMap(({ facts, ...vm }) => (facts ? [{ ...vm, facts }] : [])),
+    skipped: saved.skipped,
+  };
+  return { ...inventory, vms: saved.vms.map((vm) => judged(vm, inventory, name)) };
+}
+
+function judged({ facts, findings, ...vm }: SavedVm, inventory: Inventory, name: string): InventoryVm {
+  if (facts) return { ...vm, findings: findingsOf({ ...vm, facts }, inventory) };
+  if (findings) return { ...vm, findings };
+  throw unreadable(
+    `${name} does not say what was found on ${JSON.stringify(vm.name)}: it has neither findings nor facts.`,
+    'Write it anew: stackferry inventory --esxi HOST -f json > FILE',
+  );
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown;
+  } catch (error) {
+    throw unreadable(
+      text.trim() === '' ? `${name} is empty.` : `${name} is not JSON.`,
+      'Write one: stackferry inventory --esxi HOST -f json > FILE',
+      error,
+    );
+  }
+}
+
+function unreadable(message: string, hint: string, cause?: unknown): StackferryError {
+  return new StackferryError('inventory.unreadable', message, { hint, exitCode: 2, cause });
+}

@@ -1,0 +1,33 @@
+import { formatRate } from '../../core/index.js';
+import type { Readiness, Report, ReportEstimate } from './types.js';
+
+export const readinessWords: Record<Readiness, string> = {
+  ready: 'ready',
+  remedies: 'with remedies',
+  blocked: 'blocked',
+};
+
+/** What the estimate rests on, in a sentence. */
+export function basisText({ basis, rate_bytes_per_second }: ReportEstimate): string {
+  const rate = formatRate(rate_bytes_per_second);
+  const rest =
+    'It is the time to read the disks from the host, flat files whole; images and volumes come on top (stackferry estimate reckons with all of it).';
+  switch (basis) {
+    case 'given':
+      return `The rate is an assumption: ${rate} was given. ${rest}`;
+    case 'measured':
+      return `The rate is what the runs of this report reached on average. ${rest}`;
+    case 'assumed':
+      return `The rate is an assumption: nothing was measured; stackferry doctor measures it, and --rate takes it. ${rest}`;
+  }
+}
+
+/** `2026-11-25 06:07 UTC`. */
+export function shortTime(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+}
+
+/** Nothing is left to be ready for. */
+export function allMoved({ totals }: Pick<Report, 'totals'>): boolean {
+  return totals.vms > 0 && totals.moved === totals.vms;
+}
