@@ -1,7 +1,7 @@
-import { lstat, mkdir, mkdtemp, open, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, open, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { StackferryError, UsageError, formatBytes, type Context } from '../core/index.js';
+import { StackferryError, UsageError, formatBytes, makeFolders, type Context } from '../core/index.js';
 import { freeBytes, writeError } from '../disk/index.js';
 import { checkSource } from './check-source.js';
 import { hashGuestView } from './guest-view.js';
@@ -88,7 +88,7 @@ function result(path: string, record: ConversionRecord, request: ConvertRequest,
 /** What the source takes here bounds what the output will take (zeros stay holes). */
 async function prepareFolder(output: string, checked: CheckedSource): Promise<void> {
   try {
-    await mkdir(dirname(output), { recursive: true });
+    await makeFolders(dirname(output));
   } catch (error) {
     throw await writeError(dirname(output), 0, error);
   }

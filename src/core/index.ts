@@ -19,6 +19,7 @@ export {
   type ResourceKind,
   type StackferryEvent,
 } from './events.js';
+export { makeFolders } from './folders.js';
 export { poll, type PollOptions } from './poll.js';
 export { parseDuration, parseRate } from './quantities.js';
 export { RateMeter } from './rate.js';

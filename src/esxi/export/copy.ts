@@ -1,6 +1,6 @@
-import { lstat, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { lstat, open, readFile, rename } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { InterruptedError, MIB, UsageError, throwIfAborted, type Context } from '../../core/index.js';
+import { InterruptedError, MIB, UsageError, makeFolders, throwIfAborted, type Context } from '../../core/index.js';
 import {
   CHUNK_BYTES,
   ContentHasher,
@@ -45,7 +45,7 @@ export async function copyDisk(
   }
   const folder = resolve(dir, diskFolder(disk.label));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
   } catch (error) {
     throw await writeError(folder, 0, error);
   }

@@ -1,9 +1,10 @@
-import { appendFile, chmod, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, chmod, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   InterruptedError,
   StackferryError,
   UsageError,
+  makeFolders,
   messageOf,
   systemCode,
   type Context,
@@ -170,7 +171,7 @@ export class HostKeyRules {
   async #remember(ctx: Context, key: Buffer): Promise<void> {
     const { host, port, rememberIn } = this.#target;
     try {
-      await mkdir(dirname(rememberIn), { recursive: true, mode: 0o700 });
+      await makeFolders(dirname(rememberIn), 0o700);
       const before = await readFile(rememberIn, 'utf8').catch(() => '');
       const gap = before === '' || before.endsWith('\n') ? '' : '\n';
       await appendFile(rememberIn, gap + knownHostLine(host, port, key), { mode: 0o600 });

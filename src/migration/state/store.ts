@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { StackferryError, UsageError, messageOf, systemCode, type Clock } from '../../core/index.js';
+import { StackferryError, UsageError, makeFolders, messageOf, systemCode, type Clock } from '../../core/index.js';
 import { foldJournal, type RunState } from './fold.js';
 import { Journal, readJournal } from './journal.js';
 import { JOURNAL_VERSION } from './journal-line.js';
@@ -170,7 +170,7 @@ export class RunStore {
 
   async #makeDir(dir: string): Promise<void> {
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeFolders(dir, 0o700);
       const mode = (await stat(this.dir)).mode & 0o777;
       if ((mode & 0o077) !== 0) {
         throw new StackferryError('state.unusable', `The state directory ${this.dir} can be read by others.`, {
