@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
 import { readInventory, type InventoryWithFindings } from '../migration/read-inventory.js';
 import { buildReport, parseSavedInventory, type Report, type RunInput } from '../migration/report/index.js';
@@ -59,7 +60,7 @@ async function readRun({ store }: Tools, id: string): Promise<RunInput> {
 
 async function readText(cwd: string, file: string): Promise<string> {
   try {
-    return await readFile(file === '-' ? '/dev/stdin' : resolve(cwd, file), 'utf8');
+    return file === '-' ? await text(process.stdin) : await readFile(resolve(cwd, file), 'utf8');
   } catch (error) {
     const hint = 'Write one: stackferry inventory --esxi HOST -f json > FILE';
     if (systemCode(error) === 'ENOENT') throw new UsageError(`There is no file ${file}.`, hint);

@@ -20,13 +20,13 @@ function detailsOf(vm, findings, runs) {
       ['Time to copy', vm.moved ? 'moved' : formatSeconds(vm.estimate_seconds)],
       ['Configuration', el('code', {}, foreign(vm.vmx_path))],
     ]),
-    el('h4', {}, 'Findings'),
+    el('h3', {}, 'Findings'),
     findings.length === 0
       ? el('p', {}, badge('good', 'Nothing stands in its way.'))
       : el('ul', { class: 'plain' }, ...findings.map(findingOf)),
-    el('h4', {}, 'Disks'),
+    el('h3', {}, 'Disks'),
     vm.disks.length === 0 ? el('p', { class: 'muted' }, 'It has none.') : disksOf(vm),
-    el('h4', {}, 'NICs'),
+    el('h3', {}, 'NICs'),
     vm.nics.length === 0 ? el('p', { class: 'muted' }, 'It has none.') : nicsOf(vm),
   );
 }
