@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { StackferryError, UsageError, formatBytes, makeFolders, type Context } from '../core/index.js';
 import { freeBytes, writeError } from '../disk/index.js';
 import { checkSource } from './check-source.js';
+import { hashFile } from './file-hash.js';
 import { hashGuestView } from './guest-view.js';
 import { qemuImg } from './qemu-img.js';
 import { isUntouched, readRecord, recordedSource, sameSource, writeRecord, type ConversionRecord } from './record.js';
@@ -14,7 +15,7 @@ import type { ConvertRequest, ConvertedImage } from './types.js';
  * Converts a local disk image to raw or qcow2 and proves the result: `qemu-img compare` with the source, `qemu-img
  * check` for qcow2, and the content hash read back from what was written (which must be `expectedContentHash` where
  * that is given). The output appears under its name only when all of this holds. Done once: an output that an earlier
- * call made of the same source, and that nobody touched, is given again.
+ * call made of the same source is given again, after its bytes were read and are still those that were proved.
  *
  * Errors: those of {@link checkSource}, `converter.no_qemu_img`, `converter.space`, `convert.failed`,
  * `convert.content_differs`, `convert.source_changed`, `convert.file_exists`.
@@ -51,26 +52,45 @@ async function reuse(request: ConvertRequest, output: string, checked: CheckedSo
   if (!stats) return null;
   const record = await readRecord(output);
   const ours = record !== null && (await isUntouched(output, record));
-  if (!stats.isFile() || (!ours && !request.force)) {
-    throw new StackferryError(
-      'convert.file_exists',
-      `${output} is there already, and it was not made by this command.`,
-      {
-        hint: 'Choose another place with --output DIR, or move the file away.',
-      },
-    );
-  }
+  const mayReplace = stats.isFile() && (request.force === true || request.replace === true);
+  if (!ours && !mayReplace) throw notOurs(output);
   const { outputFormat, compress = false, expectedContentHash } = request;
   if (!ours || request.force || record.format !== outputFormat || record.compress !== compress) return null;
   if (!sameSource(record.source, recordedSource(checked.files))) return null;
   if (expectedContentHash && record.content_hash !== expectedContentHash) return null;
-  const sha256 =
-    record.sha256 ??
-    (request.sha256
-      ? (await hashGuestView(output, outputFormat, request.ctx, () => undefined, { sha256: true })).sha256
-      : null);
+  if (outputFormat === 'qcow2' && record.file_sha512 === null) return null;
+  const seen = await readAgain(request, output, record);
+  if (seen === null) {
+    if (mayReplace) return null;
+    throw notOurs(output);
+  }
+  const sha256 = record.sha256 ?? seen.sha256;
   if (sha256 !== record.sha256) await writeRecord(output, { ...record, sha256 });
   return result(output, { ...record, sha256 }, request, true);
+}
+
+/** Reads the output of an earlier call. Null where its bytes are not those that were proved then. */
+async function readAgain(
+  request: ConvertRequest,
+  output: string,
+  record: ConversionRecord,
+): Promise<{ sha256: string | null } | null> {
+  const { ctx, outputFormat } = request;
+  const sha256 = request.sha256 === true && record.sha256 === null;
+  return progress(ctx, `look at ${basename(output)} again`, output, record.output.bytes, async (_, onBytes) => {
+    if (outputFormat === 'qcow2' && (await hashFile(output, ctx, onBytes)) !== record.file_sha512) return null;
+    if (outputFormat === 'qcow2' && !sha256) return { sha256: null };
+    const hashed = await hashGuestView(output, outputFormat, ctx, onBytes, { sha256 });
+    return hashed.contentHash === record.content_hash ? { sha256: hashed.sha256 } : null;
+  });
+}
+
+function notOurs(output: string): StackferryError {
+  return new StackferryError(
+    'convert.file_exists',
+    `${output} is there already, and it is not (or no longer) what this command made.`,
+    { hint: 'Choose another place with --output DIR, or move the file away.' },
+  );
 }
 
 function result(path: string, record: ConversionRecord, request: ConvertRequest, reused: boolean): ConvertedImage {
@@ -81,6 +101,7 @@ function result(path: string, record: ConversionRecord, request: ConvertRequest,
     bytes: record.output.bytes,
     contentHash: record.content_hash,
     sha256: request.sha256 ? record.sha256 : null,
+    fileSha512: record.file_sha512,
     reused,
   };
 }
@@ -123,6 +144,13 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
       ),
     );
     await flush(part);
+    // Before the proofs: what is written to the file later, while it is proved or after, then has another digest.
+    const fileSha512 =
+      outputFormat === 'qcow2'
+        ? await progress(ctx, `read ${name}`, output, (await lstat(part)).size, (_, onBytes) =>
+            hashFile(part, ctx, onBytes),
+          )
+        : null;
     await progress(ctx, `compare ${name}`, output, size, (onPercent) => compare(request, checked, part, onPercent));
     if (outputFormat === 'qcow2') await qemuImg(['check', '-f', 'qcow2', part], ctx, { what: `check ${output}` });
     const hashed = await progress(ctx, `hash ${name}`, output, size, (_, onBytes) =>
@@ -143,6 +171,7 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
       capacity_bytes: hashed.bytes,
       content_hash: hashed.contentHash,
       sha256: hashed.sha256,
+      file_sha512: fileSha512,
     };
     await writeRecord(output, record);
     ctx.log.debug('converted', { source: request.source, sourceFormat: sourceFormat ?? checked.format, output });

@@ -15,6 +15,12 @@ const recordSchema = z.object({
   capacity_bytes: z.number(),
   content_hash: z.string().regex(/^sha256-4m:[0-9a-f]{64}$/),
   sha256: z.string().nullable(),
+  /** Of the bytes of a qcow2, whose content hash tells nothing of how they lie in the file; null in older records. */
+  file_sha512: z
+    .string()
+    .regex(/^[0-9a-f]{128}$/)
+    .nullable()
+    .default(null),
 });
 
 /** What was made of what, beside the output as `.NAME.convert.json`, so that it need not be made twice. */
@@ -55,7 +61,7 @@ export function sameSource(a: ConversionRecord['source'], b: ConversionRecord['s
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** True where the file at `output` is the one that the record is about, unchanged. */
+/** True where the file at `output` has the size and time that the record says. */
 export async function isUntouched(output: string, record: ConversionRecord): Promise<boolean> {
   const stats = await lstat(output).catch(() => null);
   return stats?.isFile() === true && stats.size === record.output.bytes && stats.mtimeMs === record.output.mtime_ms;

@@ -19,6 +19,8 @@ export interface ConvertRequest {
   expectedContentHash?: string | null;
   /** Convert again though the output is there and proved. */
   force?: boolean;
+  /** The folder is the caller's own: a file there that is not what was made before (any more) gives way. */
+  replace?: boolean;
   ctx: Context;
 }
 
@@ -34,6 +36,8 @@ export interface ConvertedImage {
   contentHash: string;
   /** SHA-256 of the whole content as the guest sees it (of a raw file: of the file), where asked for. */
   sha256: string | null;
+  /** SHA-512 of the bytes of a qcow2 file as it was proved; null for raw, which `contentHash` says all of. */
+  fileSha512: string | null;
   /** True when an earlier run's output was found and still stands. */
   reused: boolean;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bootResult } from './steps/boot.js';
 import { convertResult } from './steps/convert.js';
 import { exportResult } from './steps/export.js';
-import { imageResult } from './steps/image.js';
+import { imageResult, type ImageResult } from './steps/image.js';
 import { portResult } from './steps/port.js';
 import { serverResult } from './steps/server.js';
 import { section } from './steps/step.js';
@@ -43,6 +43,8 @@ export interface DiskProof {
   content_hash: string | null;
   image: 'equal' | 'not made';
   image_hash: string | null;
+  /** What was compared with what, for the image. */
+  compared: string | null;
   volume: 'not read back' | 'not made';
 }
 
@@ -107,13 +109,23 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
         label,
         content_hash: hashOf(label),
         image: image ? 'equal' : 'not made',
+        compared: image ? comparedText(image) : null,
         image_hash: image?.hash_value ? `${image.hash_algorithm}:${image.hash_value}` : null,
         volume: volumes.some((item) => item.label === label) ? 'not read back' : 'not made',
       };
     }),
-    warnings: state.warnings,
+    warnings: [...new Map(state.warnings.map((item) => [`${item.code} ${item.message}`, item])).values()],
     error: now === 'running' || now === 'done' ? null : state.error,
   };
+}
+
+/** What `image: equal` rests on. */
+function comparedText({ hash_algorithm, sent_equals }: ImageResult): string {
+  const glance = `${hash_algorithm} of the bytes sent with Glance's`;
+  if (sent_equals === 'content_hash') return `${glance}; their content hash with that of the disk as it was converted`;
+  if (sent_equals === 'file_sha512')
+    return `${glance}; their sha512 with that of the qcow2 that was proved to hold the disk`;
+  return glance;
 }
 
 /** The parsed results of all done steps whose key begins so, in the order in which they were begun. */

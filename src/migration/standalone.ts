@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
-import { StackferryError, UsageError, ceilGib } from '../core/index.js';
+import { StackferryError, UsageError, ceilGib, quoteForHint } from '../core/index.js';
 import { checkSource } from '../convert/index.js';
 import { imageProperties, type Cloud } from '../openstack/index.js';
 import { cloudName } from './plan/names.js';
@@ -215,7 +215,7 @@ async function describeFile(
         'upload.not_an_image',
         `${path} cannot be uploaded as it is (${format}, several files or none).`,
         {
-          hint: `First make an image of it: stackferry convert '${path.replaceAll("'", `'\\''`)}'`,
+          hint: `First make an image of it: stackferry convert ${quoteForHint(path)}`,
         },
       );
     }
@@ -227,6 +227,7 @@ async function describeFile(
       capacity_bytes: capacityBytes,
       content_hash: null,
       mtime_ms: file.mtimeMs,
+      file_sha512: null,
     };
   } finally {
     await rm(workDir, { recursive: true, force: true });

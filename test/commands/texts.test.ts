@@ -17,6 +17,7 @@ describe('what is known of a disk', () => {
     content_hash: null,
     image: 'not made',
     image_hash: null,
+    compared: null,
     volume: 'not made',
   };
   it.each<[Partial<DiskProof>, string]>([

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { convertImage, qemuImgVersion } from '../../src/convert/index.js';
@@ -54,6 +54,7 @@ describe('convertImage', () => {
       bytes: content.length,
       contentHash: expectedContentHash,
       sha256: createHash('sha256').update(content).digest('hex'),
+      fileSha512: null,
       reused: false,
     });
     expect((await readFile(raw.path)).equals(content)).toBe(true);
@@ -61,12 +62,18 @@ describe('convertImage', () => {
       const outputPath = join(out, `disk-${compress}.qcow2`);
       const qcow2 = await convert('web 01.vmdk', { outputPath, outputFormat: 'qcow2', compress, expectedContentHash });
       expect(qcow2).toMatchObject({ format: 'qcow2', capacityBytes: content.length, contentHash: expectedContentHash });
-      expect(qcow2.bytes).toBe((await stat(outputPath)).size);
+      const bytes = await readFile(outputPath);
+      expect(qcow2.bytes).toBe(bytes.length);
+      expect(qcow2.fileSha512).toBe(createHash('sha512').update(bytes).digest('hex'));
     }
     expect((await readdir(out)).filter((name) => name.endsWith('.part'))).toEqual([]);
     const finished = ctx.seen.filter((event) => event.kind === 'bytes.finished');
-    expect(finished.length).toBe(9);
-    expect(finished.every((event) => event.ok && event.done === content.length)).toBe(true);
+    const [ofFile, ofDisk] = [true, false].map((is) =>
+      finished.filter((event) => event.task.startsWith('read ') === is),
+    );
+    expect(ofFile?.map((event) => event.ok)).toEqual([true, true]);
+    expect(ofDisk).toHaveLength(9);
+    expect(ofDisk?.every((event) => event.ok && event.done === content.length)).toBe(true);
   });
 
   it('flattens vmfsSparse and seSparse chains', async () => {
@@ -163,7 +170,8 @@ describe('convertImage', () => {
     expect(await convert('web.vmdk')).toMatchObject({ reused: false, sha256: null });
     const before = ctx.seen.length;
     expect(await convert('web.vmdk')).toMatchObject({ reused: true, contentHash: contentHash(content) });
-    expect(ctx.seen).toHaveLength(before);
+    const labels = ctx.seen.slice(before).flatMap((event) => (event.kind === 'bytes.started' ? [event.label] : []));
+    expect(labels).toEqual(['look at disk.img again']);
     const sha256 = createHash('sha256').update(content).digest('hex');
     expect(await convert('web.vmdk', { sha256: true })).toMatchObject({ reused: true, sha256 });
     expect(await convert('web.vmdk', { force: true })).toMatchObject({ reused: false });
@@ -189,6 +197,30 @@ describe('convertImage', () => {
     });
     await expect(convert('web.vmdk', { compress: true })).rejects.toMatchObject({ code: 'usage' });
   });
+
+  it.each(['raw', 'qcow2'] as const)(
+    'does not give a %s again that was edited with its size and time kept',
+    async (format) => {
+      await writeFlat(folder, 'web', patterned(MIB, 'edited'));
+      const made = await convert('web.vmdk', { outputFormat: format });
+      const { atime, mtime } = await stat(made.path);
+      const file = await open(made.path, 'r+');
+      await file.write(Buffer.alloc(512, 0xaa), 0, 512, made.bytes - 4096);
+      await file.close();
+      await utimes(made.path, atime, mtime);
+      // utimes cuts the time to whole milliseconds or so: the record is brought to it, as a careful editor would.
+      const record = join(out, '.disk.img.convert.json');
+      const noted = JSON.parse(await readFile(record, 'utf8')) as { output: { mtime_ms: number } };
+      noted.output.mtime_ms = (await stat(made.path)).mtimeMs;
+      await writeFile(record, JSON.stringify(noted));
+      await expect(convert('web.vmdk', { outputFormat: format })).rejects.toMatchObject({
+        code: 'convert.file_exists',
+      });
+      const again = await convert('web.vmdk', { outputFormat: format, replace: true });
+      expect(again).toMatchObject({ reused: false, contentHash: made.contentHash });
+      expect(await convert('web.vmdk', { outputFormat: format })).toMatchObject({ reused: true });
+    },
+  );
 
   it('leaves nothing when the result is not what was read', async () => {
     await writeFlat(folder, 'web', patterned(MIB, 'x'));

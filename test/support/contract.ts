@@ -37,6 +37,7 @@ const migratedVm = z.strictObject({
       content_hash: contentHash.nullable(),
       image: z.enum(['equal', 'not made']),
       image_hash: z.string().nullable(),
+      compared: z.string().nullable(),
       volume: z.enum(['not read back', 'not made']),
     }),
   ),

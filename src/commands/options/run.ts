@@ -8,7 +8,7 @@ export function addPowerOptions(command: Command): Command {
   return command
     .optionsGroup('Power:')
     .option('--power-off', 'shut a running guest down first (by VMware Tools)')
-    .option('--force-off', 'pull the plug when it has not shut down in time')
+    .option('--force-off', 'as --power-off, and pull the plug when the guest has not shut down in time')
     .option('--timeout-shutdown <seconds>', 'how long the guest may take, 300 if unset', wholeNumber(1));
 }
 
@@ -37,6 +37,7 @@ export const settingsSchema = z.object({
   streams: z.number().optional(),
   compress: z.boolean().optional(),
   sha256: z.boolean().optional(),
+  force: z.boolean().optional(),
 });
 
 /** How this command line wants things done. */
@@ -48,6 +49,7 @@ export function readSettings(options: z.infer<typeof settingsSchema>): RunSettin
     streams: options.streams ?? 2,
     compress: options.compress ?? false,
     sha256: options.sha256 ?? false,
+    force: options.force ?? false,
     timeouts: {
       shutdownMs: ms(options.timeoutShutdown, defaultTimeouts.shutdownMs),
       imageMs: ms(options.timeoutImage, defaultTimeouts.imageMs),

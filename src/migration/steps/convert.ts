@@ -16,6 +16,8 @@ export const convertResult = z.object({
   sha256: z.string().nullable(),
   /** Of the file, as it was when it was proved; another one means that somebody wrote to it. */
   mtime_ms: z.number().nullable().default(null),
+  /** Of a qcow2's bytes as they were proved; null for raw (whose content hash says it) and in older journals. */
+  file_sha512: z.string().nullable().default(null),
 });
 export type ConvertResult = z.infer<typeof convertResult>;
 
@@ -48,6 +50,8 @@ export function convertStep(state: RunContext['state'], label: string): Step {
         compress: rc.settings.compress && image.format === 'qcow2',
         sha256: rc.settings.sha256,
         expectedContentHash: exported.content_hash,
+        force: rc.settings.force,
+        replace: source.ownDir && convertDir(rc.state) === undefined,
         ctx: rc.ctx,
       });
       const { mtimeMs } = await stat(converted.path);
@@ -67,5 +71,6 @@ export function convertResultOf(label: string, converted: ConvertedImage): Omit<
     bytes: converted.bytes,
     content_hash: converted.contentHash,
     sha256: converted.sha256,
+    file_sha512: converted.fileSha512,
   };
 }

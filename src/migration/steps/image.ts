@@ -1,12 +1,12 @@
-import { randomUUID, createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, retry } from '../../core/index.js';
-import { compareImageHash, type Cloud, type CreateImage, type DigestName, type Image } from '../../openstack/index.js';
+import { compareImageHash, type Cloud, type CreateImage, type Image } from '../../openstack/index.js';
 import type { ImageSection } from '../plan/sections.js';
 import { convertResult } from './convert.js';
 import { filesStand } from './export.js';
+import { chunksOf, contentHasherOf, readBytes, type SeenBytes } from './image-bytes.js';
 import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
 
 export const imageResult = z.object({
@@ -16,6 +16,8 @@ export const imageResult = z.object({
   /** Which digest Glance's own was compared with; `none` where Glance shows none that we know. */
   hash_algorithm: z.string(),
   hash_value: z.string().nullable(),
+  /** By what the bytes sent were seen to be those that the convert step proved; null where there was no such step. */
+  sent_equals: z.enum(['content_hash', 'file_sha512']).nullable().default(null),
 });
 export type ImageResult = z.infer<typeof imageResult>;
 
@@ -28,6 +30,7 @@ export const imageFile = z.object({
   capacity_bytes: z.number(),
   content_hash: z.string().nullable(),
   mtime_ms: z.number().nullable().default(null),
+  file_sha512: z.string().nullable().default(null),
 });
 export type ImageFile = z.infer<typeof imageFile>;
 
@@ -57,15 +60,16 @@ export function imageStep(state: RunContext['state'], label: string): Step {
     run: async (rc) => {
       const cloud = await rc.cloud();
       const file = fileOf(rc.state, label);
-      await assertProved(file);
+      await assertProved(rc, file);
       const sent = await upload(rc, cloud, key, name, file);
-      await assertProved(file);
+      await assertProved(rc, file);
       const result: ImageResult = {
         label,
         image_id: sent.image.id,
         bytes: file.bytes,
         hash_algorithm: sent.algorithm,
         hash_value: sent.image.os_hash_value ?? sent.image.checksum ?? null,
+        sent_equals: sent.equals,
       };
       return { result, summary: `${formatBytes(file.bytes)}, ${sent.algorithm} equal` };
     },
@@ -109,7 +113,7 @@ async function upload(
   key: string,
   name: string,
   file: ImageFile,
-): Promise<{ image: Image; algorithm: string }> {
+): Promise<{ image: Image; algorithm: string; equals: ImageResult['sent_equals'] }> {
   return retry(
     rc.ctx,
     {
@@ -123,16 +127,17 @@ async function upload(
       const id = await emptyImage(rc, cloud, key, name, file);
       const before = await cloud.images.get(id);
       // A killed run may have sent all of it without noting so: then Glance's hash against the file's settles it.
-      const digests =
-        before.status === 'active' ? await digestFile(rc, file, before) : await send(rc, cloud, id, name, file);
+      const seen =
+        before.status === 'active' ? await readBytes(rc, file, before) : await send(rc, cloud, id, name, file);
       const image = await cloud.images.waitActive(id, {
         timeoutMs: rc.settings.timeouts.imageMs,
         option: '--timeout-image',
         label: `image ${name} to become active`,
       });
-      const verdict = compareImageHash(image, digests);
+      const equals = await assertSent(rc, cloud, key, id, file, seen);
+      const verdict = compareImageHash(image, seen.digests);
       if (verdict.result === 'equal' && (image.size ?? file.bytes) === file.bytes) {
-        return { image, algorithm: verdict.algorithm ?? 'none' };
+        return { image, algorithm: verdict.algorithm ?? 'none', equals };
       }
       await dropImage(rc, cloud, key, id);
       throw new StackferryError(
@@ -213,13 +218,8 @@ function imageInput(
   };
 }
 
-async function send(
-  rc: RunContext,
-  cloud: Cloud,
-  id: string,
-  name: string,
-  file: ImageFile,
-): Promise<Partial<Record<DigestName, string>>> {
+async function send(rc: RunContext, cloud: Cloud, id: string, name: string, file: ImageFile): Promise<SeenBytes> {
+  const content = contentHasherOf(file);
   const task = `upload:${id}`;
   const start = rc.ctx.clock.now();
   let done = 0;
@@ -228,7 +228,7 @@ async function send(
   try {
     const uploaded = await cloud.images.upload(id, {
       size: file.bytes,
-      open: () => createReadStream(file.path, { highWaterMark: 1024 * 1024 }),
+      open: () => Readable.from(chunksOf(rc, file, content), { objectMode: false }),
       digests: ['sha512', 'md5'],
       onBytes: (bytes) => {
         done = bytes;
@@ -236,26 +236,49 @@ async function send(
       },
     });
     ok = true;
-    return uploaded.digests;
+    return { digests: uploaded.digests, contentHash: content?.digest() ?? null };
   } finally {
     rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
   }
 }
 
-async function digestFile(rc: RunContext, file: ImageFile, image: Image): Promise<Partial<Record<DigestName, string>>> {
-  const algorithm: DigestName =
-    image.os_hash_algo === 'sha256' || image.os_hash_algo === 'sha512' ? image.os_hash_algo : 'md5';
-  const hash = createHash(algorithm);
-  await pipeline(createReadStream(file.path, { highWaterMark: 1024 * 1024 }), hash, { signal: rc.ctx.signal });
-  return { [algorithm]: hash.digest('hex') };
+/**
+ * Sees that the bytes which were sent are those which the convert step proved: a file's size and time tell nothing of a
+ * late edit that keeps them. Says by what; null where nothing is known to compare with (a file of the user's).
+ */
+async function assertSent(
+  rc: RunContext,
+  cloud: Cloud,
+  key: string,
+  id: string,
+  file: ImageFile,
+  seen: SeenBytes,
+): Promise<ImageResult['sent_equals']> {
+  const by = seen.contentHash !== null ? 'content_hash' : file.file_sha512 !== null ? 'file_sha512' : null;
+  if (by === null) return null;
+  const isSame =
+    by === 'content_hash' ? seen.contentHash === file.content_hash : seen.digests.sha512 === file.file_sha512;
+  if (isSame) return by;
+  await dropImage(rc, cloud, key, id);
+  // Its result no longer holds: the same command converts the disk again.
+  await rc.record({ kind: 'step.reset', step: `convert:${file.label}` });
+  throw fileChanged(rc, file);
 }
 
 /** Only what was proved goes out: a file that somebody wrote to since is no longer that. */
-async function assertProved(file: ImageFile): Promise<void> {
-  if (await filesStand([file])) return;
-  throw new StackferryError('upload.file_changed', `${file.path} is not the file that was proved before.`, {
-    hint: 'Convert it again, or run the migration again: it goes on where it was.',
-  });
+async function assertProved(rc: RunContext, file: ImageFile): Promise<void> {
+  if (!(await filesStand([file]))) throw fileChanged(rc, file);
+}
+
+function fileChanged(rc: RunContext, file: ImageFile): StackferryError {
+  const again = rc.state.plan.has('files')
+    ? 'run the same command again'
+    : `let the disk be converted anew: stackferry convert --run ${rc.run}, or the same migrate again`;
+  return new StackferryError(
+    'upload.file_changed',
+    `${file.path} is no longer the file that was looked at and proved: somebody wrote to it. No image is left of it.`,
+    { hint: `See that nothing writes to it, and ${again}.` },
+  );
 }
 
 async function dropImage(rc: RunContext, cloud: Cloud, key: string, id: string): Promise<void> {

@@ -19,10 +19,12 @@ export const defaultTimeouts: Timeouts = {
 export interface RunSettings {
   /** Shut a running guest down by its Tools. */
   powerOff: boolean;
-  /** Pull the plug when the guest has not shut down in time. */
+  /** Ask the guest to shut down as well, and pull the plug when it has not done so in time (or has no Tools). */
   forceOff: boolean;
   streams: number;
   compress: boolean;
   sha256: boolean;
+  /** Convert again though the result is there and proved (`convert --force`). */
+  force: boolean;
   timeouts: Timeouts;
 }
