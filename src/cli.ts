@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import { buildProgram, usageErrorOf } from './commands/program.js';
+import { calledCommand } from './commands/called.js';
 import type { App } from './commands/app.js';
 import { InterruptedError, StackferryError } from './core/errors.js';
 import type { Terminal } from './ui/terminal.js';
@@ -47,7 +48,7 @@ const app: App = {
 function onSignal(): void {
   if (stop.signal.aborted) process.exit(130); // the second one means at once
   process.stderr.write('\nStopping cleanly; once more to stop at once.\n');
-  stop.abort(new InterruptedError('Stopped by the user. The same command goes on where it was.'));
+  stop.abort(new InterruptedError('Stopped by the user.'));
 }
 
 async function main(): Promise<number> {
@@ -56,19 +57,20 @@ async function main(): Promise<number> {
   // A reader that went away (`| head`) is no failure of ours, and there is nobody left to tell.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   process.stderr.on('error', () => undefined);
+  const program = buildProgram(app);
   try {
-    await buildProgram(app).parseAsync(process.argv);
+    await program.parseAsync(process.argv);
     return exitCode;
   } catch (error) {
-    return await report(error);
+    return await report(program, error);
   }
 }
 
-async function report(error: unknown): Promise<number> {
+async function report(program: Command, error: unknown): Promise<number> {
   const failure = error instanceof CommanderError ? usageErrorOf(error) : error;
   if (failure === null) return 0;
   const { reportFailure } = await import('./commands/failure.js');
-  const cause = await reportFailure(terminal, failure, process.argv);
+  const cause = await reportFailure(terminal, failure, calledCommand(program, process.argv.slice(2)));
   return cause instanceof StackferryError ? cause.exitCode : 1;
 }
 

@@ -30,9 +30,13 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
   ]);
   const terminal = app.terminal(globals);
   const reporter = new Reporter(terminal, () => Date.now());
+  const warned: { code: string; message: string }[] = [];
   const ctx: Context = {
     events: {
-      emit: reporter.show,
+      emit: (event) => {
+        if (event.kind === 'warning') warned.push({ code: event.code, message: event.message });
+        reporter.show(event);
+      },
       ask: async (question) => {
         reporter.stop();
         return ask(terminal, question, app.signal);
@@ -77,6 +81,7 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     settings,
     program: app.version,
     command,
+    warned,
     doors: {
       host: (own) => host(options, own),
       cloud: async (own) => (await cloud(options, own)).withContext(own),

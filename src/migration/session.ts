@@ -5,11 +5,13 @@ import type { Cloud } from '../openstack/index.js';
 import { runResult, type RunResult } from './result.js';
 import { describe } from './runner.js';
 import { foldJournal, type RunState } from './state/fold.js';
+import type { JournalEntry } from './state/journal-line.js';
 import { ProgressFile } from './state/progress.js';
 import { writeAtomic, type OpenRun, type RunPaths, type RunStore } from './state/store.js';
 import { cloudSection } from './plan/sections.js';
 import type { RunSettings } from './steps/settings.js';
-import { runContext, type RunContext } from './steps/step.js';
+import { runContext, section, type RunContext } from './steps/step.js';
+import { WarningNotes, type Warning } from './warning-notes.js';
 
 /** The doors to both sides; each is opened when it is first needed. */
 export interface Doors {
@@ -26,6 +28,8 @@ export interface SessionBase {
   program: string;
   /** What was called: `migrate`, `export` … */
   command: string;
+  /** What this command has warned of before its run was opened; the run keeps it, too. */
+  warned?: readonly Warning[];
 }
 
 /** Work on one run: its context, its files. */
@@ -37,6 +41,8 @@ export interface Session {
 /**
  * Begins a run (or goes on with one), does `work` in it, and closes it: the journal ends with how it went, and
  * `report.json` is written. What `work` returns says whether the run is complete; a step command leaves it open.
+ * @throws RunFailure where the run goes on existing. A new one that failed before its first step is removed, and the
+ * error comes as it is.
  */
 export async function withRun(
   base: SessionBase,
@@ -53,8 +59,20 @@ export async function withRun(
     });
   }
   const progress = new ProgressFile(open.paths.progress, base.ctx.clock);
-  const ctx: Context = { ...base.ctx, events: teeEvents(base.ctx.events, progress.listen) };
-  const rc = runContext({
+  const warnings = new WarningNotes(state, (entry) => rc.record(entry));
+  const announce = once(() => {
+    base.ctx.events.emit({ kind: 'run.started', run: state.run, vm: state.vm?.name ?? '', resumed });
+  });
+  const ctx: Context = {
+    ...base.ctx,
+    events: teeEvents(base.ctx.events, (event) => {
+      // A new run is told of when its first step begins: before that it may be gone again.
+      if (event.kind === 'step.started') announce();
+      if (event.kind === 'warning') warnings.take(event);
+      progress.listen(event);
+    }),
+  };
+  const rc: RunContext = runContext({
     ctx,
     state,
     journal: open.journal,
@@ -64,38 +82,59 @@ export async function withRun(
   });
   const start = base.ctx.clock.now();
   const begun = open.journal.lines.length;
-  ctx.events.emit({ kind: 'run.started', run: state.run, vm: state.vm?.name ?? '', resumed });
+  if (resumed) announce();
+  for (const warning of base.warned ?? []) warnings.take(warning);
   try {
     const said = await work({ rc, paths: open.paths });
     // A step that is asked for again on a finished run finds all done: the run stays finished.
     const stays = said === 'open' && resumed && base.command !== 'rollback' && stateBefore(open, begun) === 'done';
     const end = stays ? 'done' : said;
+    await warnings.settle();
     if (end !== 'open') await rc.record({ kind: 'run.closed', state: end });
     return await finish(rc, open, progress, start, end === 'done' ? 'done' : null);
   } catch (error) {
+    await warnings.settle();
+    const stopped = error instanceof InterruptedError || base.ctx.signal.aborted;
     if (!resumed && state.steps.size === 0) {
-      // Nothing was begun, so there is nothing to go on with: a run that failed its checks leaves no trace.
       await progress.close();
       await open.close();
       await rm(open.paths.dir, { recursive: true, force: true });
-      throw error;
+      if (!stopped) throw error;
+      throw new InterruptedError('Stopped before the first step: nothing was made, and there is no run to go on with.');
     }
-    // A session that did nothing (a refused rollback, a wrong password) leaves a finished run finished.
-    const before = resumed && open.journal.lines.length === begun ? stateBefore(open, begun) : null;
-    if (before === 'done' || before === 'rolled_back') {
-      await rc.record({ kind: 'run.closed', state: before });
-      throw new RunFailure(error, await finish(rc, open, progress, start, null));
-    }
-    const stopped = error instanceof InterruptedError || base.ctx.signal.aborted;
     const { code, message, hint } = describe(error);
-    await rc.record({
-      kind: 'run.closed',
-      state: stopped ? 'stopped' : 'failed',
-      error: { code, message, ...(hint === undefined ? {} : { hint }) },
-    });
+    const told = { code, message, ...(hint === undefined ? {} : { hint }) };
+    if (resumed && !hasWorked(open, begun)) {
+      // A refused command, a wrong password, a host that is away: the run is what it was.
+      const before = foldJournal(open.journal.lines.slice(0, begun - 1));
+      if (before && before.state !== 'open') await rc.record(closing(before));
+      throw new RunFailure(error, await finish(rc, open, progress, start, null), rc.state);
+    }
+    await rc.record({ kind: 'run.closed', state: stopped ? 'stopped' : 'failed', error: told });
     const result = await finish(rc, open, progress, start, stopped ? 'stopped' : 'failed');
-    throw new RunFailure(error, result);
+    throw new RunFailure(error, result, rc.state);
   }
+}
+
+/** Kinds of lines that plan or tell only; whatever else a session writes is work on the run. */
+const PLANNING = new Set(['session', 'plan', 'warning']);
+
+/** Whether this session, whose own line is the last of the first `begun`, did anything. */
+function hasWorked(open: OpenRun, begun: number): boolean {
+  return open.journal.lines.slice(begun).some((line) => !PLANNING.has(line.kind));
+}
+
+/** The line that closes a run as an earlier session left it. */
+function closing(before: RunState): JournalEntry {
+  const { error } = before;
+  if (before.state === 'open') throw new Error('an open run is not closed');
+  return {
+    kind: 'run.closed',
+    state: before.state,
+    ...(error === null
+      ? {}
+      : { error: { code: error.code, message: error.message, ...(error.hint === null ? {} : { hint: error.hint }) } }),
+  };
 }
 
 /** The state of the run before this session, whose own line is the last of the first `begun`. */
@@ -103,14 +142,25 @@ function stateBefore(open: OpenRun, begun: number): RunState['state'] | null {
   return foldJournal(open.journal.lines.slice(0, begun - 1))?.state ?? null;
 }
 
-/** An error that ended a run, with what the run has come to. The program prints both. */
+/** An error that ended the work on a run, with what the run has come to. The program prints both. */
 export class RunFailure extends Error {
   override readonly name = 'RunFailure';
+  /** The run's own state, with this error in it (also where the run is still what it was before). */
   readonly result: RunResult;
-  constructor(cause: unknown, result: RunResult) {
+  /** Whether a rollback would find something: in the cloud, or staged here. */
+  readonly undoable: boolean;
+  constructor(cause: unknown, result: RunResult, state: RunState) {
     super(`run ${result.run} failed`, { cause });
-    this.result = result;
+    const { code, message, hint } = describe(cause);
+    const error = { code, message, hint: hint ?? null };
+    this.result = { ...result, vms: result.vms.map((vm) => ({ ...vm, error })) };
+    const staged = section(state, 'source')?.ownDir === true && [...state.steps.keys()].some(isStaging);
+    this.undoable = staged || state.resources.some((item) => !item.gone);
   }
+}
+
+function isStaging(key: string): boolean {
+  return key.startsWith('export:') || key.startsWith('convert:');
 }
 
 async function finish(
@@ -137,7 +187,7 @@ async function begin(base: SessionBase, vm: RunState['vm']): Promise<OpenRun> {
 }
 
 /** A run belongs to one project of one cloud: its ids mean nothing elsewhere. */
-function sameProject(state: RunState, cloud: Cloud): Cloud {
+export function sameProject(state: RunState, cloud: Cloud): Cloud {
   const known = cloudSection.safeParse(state.plan.get('cloud')).data;
   if (known && known.project_id !== cloud.project.id) {
     throw new StackferryError(
@@ -149,7 +199,7 @@ function sameProject(state: RunState, cloud: Cloud): Cloud {
   return cloud;
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

@@ -95,7 +95,6 @@ async function withMacIfFree(rc: RunContext, cloud: Cloud, input: CreatePort, pl
     });
     const why = taken ? 'it is in use on that network' : 'this project may not choose MACs on that network';
     const message = `MAC ${planned.mac} of ${planned.label} is not kept: ${why}. The new one is ${port.mac_address}.`;
-    await rc.record({ kind: 'warning', code: 'cloud.mac_taken', message });
     rc.ctx.events.emit({
       kind: 'warning',
       code: 'cloud.mac_taken',
