@@ -150,37 +150,49 @@ async function ensureOff(rc: RunContext, host: EsxiHost): Promise<void> {
       exitCode: 3,
     });
   }
-  if (rc.settings.powerOff && (await shutDown(rc, host, vm))) return;
-  if (!rc.settings.forceOff) {
-    const question = `${vm.name} did not shut down within ${rc.settings.timeouts.shutdownMs / 1000} s. Pull the plug?`;
-    const yes = await rc.ctx.events.ask({
-      type: 'confirm',
-      code: 'vm.force_off',
-      message: question,
-      default: false,
-      option: '--force-off',
+  const outcome = await shutDown(rc, host, vm);
+  if (outcome === 'off') return;
+  if (rc.settings.forceOff) {
+    rc.ctx.events.emit({ kind: 'warning', code: 'vm.forced_off', message: `${outcome}; the plug is pulled.` });
+  } else if (!(await mayPullThePlug(rc, outcome))) {
+    throw new StackferryError('vm.powered_on', `${outcome}. It is still running; nothing was copied.`, {
+      hint: 'Shut the guest down by hand, give it more time (--timeout-shutdown SECONDS), or have its plug pulled: --force-off',
+      exitCode: 3,
     });
-    if (!yes) {
-      throw new StackferryError('vm.powered_on', `${vm.name} is still running; nothing was copied.`, {
-        hint: 'Shut the guest down by hand, give it more time (--timeout-shutdown), or pull the plug: --force-off',
-        exitCode: 3,
-      });
-    }
   }
   await host.powerOff(vm.id);
   await waitOff(rc.ctx, host, vm, 60_000);
 }
 
-/** Asks the guest to shut down; false when the time is up or there are no Tools and the plug may be pulled. */
-async function shutDown(rc: RunContext, host: EsxiHost, vm: { id: string; name: string }): Promise<boolean> {
+/** Asks the guest to shut down, and waits. `off`, or a sentence that says why it is not. */
+async function shutDown(rc: RunContext, host: EsxiHost, vm: { id: string; name: string }): Promise<string> {
   try {
     await host.shutdownGuest(vm.id);
     await waitOff(rc.ctx, host, vm, rc.settings.timeouts.shutdownMs);
-    return true;
+    return 'off';
   } catch (error) {
-    if (!(error instanceof StackferryError)) throw error;
-    if (error.code === 'vm.shutdown_timeout') return false;
-    if (error.code === 'vm.tools_missing' && rc.settings.forceOff) return false;
+    if (isCode(error, 'vm.shutdown_timeout')) {
+      return `${vm.name} did not shut down within ${rc.settings.timeouts.shutdownMs / 1000} s`;
+    }
+    if (isCode(error, 'vm.tools_missing') && rc.settings.forceOff) {
+      return `${vm.name} runs no VMware Tools, so its guest cannot be asked to shut down`;
+    }
+    throw error;
+  }
+}
+
+/** Asks the person at the terminal; where there is none, the answer is no. */
+async function mayPullThePlug(rc: RunContext, why: string): Promise<boolean> {
+  try {
+    return await rc.ctx.events.ask({
+      type: 'confirm',
+      code: 'vm.force_off',
+      message: `${why}. Pull the plug?`,
+      default: false,
+      option: '--force-off',
+    });
+  } catch (error) {
+    if (isCode(error, 'usage')) return false;
     throw error;
   }
 }
