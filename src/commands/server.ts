@@ -35,7 +35,7 @@ export function register(program: Command, app: App): void {
     .option('--vm <name>', 'go on with the only unfinished run of this VM')
     .option('--volume <id>', 'a volume that no run made (repeatable, the boot disk first)', collect)
     .option('--cpus <n>', 'with --volume: vCPUs the flavor must have, 1 if unset', wholeNumber(1))
-    .option('--memory <mib>', 'with --volume: MiB the flavor must have, 1024 if unset', wholeNumber(1))
+    .option('--memory <mib>', 'with --volume: MiB the flavor must have, 1024 if unset', wholeNumber(1, 100_000_000))
     .option('--name <name>', "the server's name");
   addFormat(command);
   addSourceOptions(command);

@@ -5,6 +5,7 @@ import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addImageOptions, mappingSchema, readMapping } from './options/mapping.js';
+import { parseProperties } from './options/properties.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -68,11 +69,13 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
       'Files are uploaded as they are; see stackferry convert --help',
     );
   }
+  const properties = parseProperties(options.property ?? []);
   const mapping = await readMapping(options, () => false);
-  const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
+  const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
@@ -83,24 +86,14 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
       state = await uploadFiles(base, {
         files: files.map((file) => resolve(app.cwd, file)),
         ...(options.diskFormat === undefined ? {} : { diskFormat: options.diskFormat }),
-        ...(options.name === undefined ? {} : { name: options.name }),
-        properties: parseProperties(options.property ?? []),
+        ...(mapping.name === undefined ? {} : { name: mapping.name }),
+        properties,
       });
     } else {
-      state = await phases.runPhase(base, await phases.findRun(store, options), 'upload', mapping);
+      state = await phases.runPhase(base, await findRun(store, options), 'upload', mapping);
     }
     const result = runResult(state);
     if (options.format === 'table') for (const id of result.vms[0]?.image_ids ?? []) terminal.out(`image    ${id}\n`);
     await printResult((text) => terminal.out(text), options.format, result);
   });
-}
-
-function parseProperties(list: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    list.map((text) => {
-      const at = text.indexOf('=');
-      if (at < 1) throw new UsageError(`--property "${text}" is not of the form KEY=VALUE.`);
-      return [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
 }

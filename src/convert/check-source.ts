@@ -20,6 +20,7 @@ export async function checkSource(
   ctx: Context,
 ): Promise<CheckedSource> {
   const file = await regularFile(path, null);
+  if (file.bytes === 0) throw sourceError('convert.unknown_format', path, 'is empty', 'Copy it again.');
   const found = await detectFormat(file);
   // A raw image may begin with anything, so the word of whoever knows it counts.
   const decided = format === 'raw' ? 'raw' : found;
@@ -38,7 +39,6 @@ export async function checkSource(
       'A raw image is taken for one if it is named .raw or .img, or if the source format raw is given.',
     );
   }
-  if (file.bytes === 0) throw sourceError('convert.unknown_format', path, 'is empty', 'Copy it again.');
   if (decided === 'qcow2') await checkQcow2(file);
   if (decided === 'vpc') await checkVhd(file);
   const capacityBytes = await virtualSize(file, decided, ctx);

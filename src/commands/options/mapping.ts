@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
+import { UsageError } from '../../core/index.js';
 import type { MappingOptions } from '../../migration/plan/options.js';
 import { collect } from './parse.js';
 
@@ -101,10 +102,21 @@ export async function readMapping(
   if (options.volumeZone !== undefined) mapping.volumeZone = options.volumeZone;
   if (options.securityGroup) mapping.securityGroups = options.securityGroup;
   if (options.keyName !== undefined) mapping.keyName = options.keyName;
-  if (options.name !== undefined) mapping.name = options.name;
+  if (options.name !== undefined) mapping.name = givenName(options.name);
   if (options.imageFormat !== undefined) mapping.imageFormat = options.imageFormat;
   if (options.configDrive !== undefined) mapping.configDrive = options.configDrive;
   if (options.start !== undefined && said('start')) mapping.start = options.start;
   if (options.waitFor !== undefined) mapping.waitFor = parseWaitFor(options.waitFor);
   return mapping;
+}
+
+/** A name that a person chose is taken as it is or refused; only a VM's own is made to fit. */
+function givenName(name: string): string {
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)) {
+    throw new UsageError('--name holds a line break or another control character.', 'Use letters, digits and blanks.');
+  }
+  if (name.length > 255) {
+    throw new UsageError(`--name has ${name.length} characters.`, 'Nova and Cinder keep 255: shorten it.');
+  }
+  return name;
 }

@@ -17,7 +17,7 @@ export function addSourceOptions(command: Command): Command {
     .option(
       '--esxi-ssh-port <port>',
       'the port of its SSH service, 22 if unset (STACKFERRY_ESXI_SSH_PORT)',
-      wholeNumber(1),
+      wholeNumber(1, 65535),
     )
     .option('--esxi-user <name>', 'the account, root if unset (STACKFERRY_ESXI_USER, GOVC_USERNAME)')
     .option(
@@ -34,7 +34,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option('--esxi-transport <way>', 'how the host is read (STACKFERRY_ESXI_TRANSPORT)').choices(['auto', 'ssh']),
     )
-    .option('--streams <n>', 'files read from the host at once, 2 if unset', wholeNumber(1));
+    .option('--streams <n>', 'files read from the host at once, 2 if unset, at most 8', wholeNumber(1, 8));
 }
 
 export const sourceSchema = z.object({
@@ -148,6 +148,10 @@ async function givenPassword(env: Env, options: SourceOptions): Promise<Secret |
 
 async function readSecret(path: string): Promise<Secret> {
   const secret = await tryReadSecret(path);
+  if (secret?.reveal() === '') {
+    // Sent, it would count as a failed login, and some of those lock the account.
+    throw new UsageError(`The first line of the password file ${path} is empty.`, 'It holds the password there.');
+  }
   if (secret) return secret;
   throw new UsageError(`The password file ${path} cannot be read.`, 'It holds the password in its first line.');
 }
