@@ -70,10 +70,11 @@ async function act(command: Command, app: App, file: string | undefined): Promis
   if (file === undefined && options.sourceFormat !== undefined) {
     throw new UsageError('--source-format goes with a file.', 'The disks of a run are VMDKs.');
   }
-  const [{ withTools }, { printFiles, convertedFiles }, phases] = await Promise.all([
+  const [{ withTools }, { printFiles, convertedFiles }, phases, { findRun }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
     const out = (text: string) => terminal.out(text);
@@ -91,7 +92,7 @@ async function act(command: Command, app: App, file: string | undefined): Promis
       await printFiles(out, options.format, { run: null, vm: null, disks: [disk] });
       return;
     }
-    const run = await phases.findRun(store, options);
+    const run = await findRun(store, options);
     const mapping = options.diskFormat === undefined ? {} : { imageFormat: options.diskFormat };
     const state = await phases.convertRun(session('convert', readSettings(options), {}), run, {
       options: mapping,

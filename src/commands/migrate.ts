@@ -68,13 +68,14 @@ async function act(command: Command, app: App): Promise<void> {
   }
   if (options.run !== undefined && !options.resume) throw new UsageError('--run goes with --resume.');
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
-  const [{ withTools }, { printResult }, migration] = await Promise.all([
+  const [{ withTools }, { printResult }, migration, { runToResume }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/migrate.js'),
+    import('../migration/choose-run.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
-    const resume = options.resume ? await migration.runToResume(store, options) : undefined;
+    const resume = options.resume ? await runToResume(store, options) : undefined;
     const known = resume?.address;
     const base = session('migrate', readSettings(options), {
       ...(known === undefined ? {} : { esxi: known.host, esxiSshPort: known.port, esxiUser: known.user }),

@@ -45,15 +45,15 @@ Examples:
 
 async function act(command: Command, app: App, argument: string | undefined): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, { rollback }, { withRun }, phases, { printResult }] = await Promise.all([
+  const [{ withTools }, { rollback }, { withRun }, { findRun }, { printResult }] = await Promise.all([
     import('./tools.js'),
     import('../migration/rollback.js'),
     import('../migration/session.js'),
-    import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
     import('./results.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const run = await phases.findRun(store, { run: argument ?? options.run, vm: options.vm });
+    const run = await findRun(store, { run: argument ?? options.run, vm: options.vm });
     const state = await store.read(run);
     if (options.discard !== undefined && state.vm !== null && options.discard !== state.vm.name) {
       throw new UsageError(

@@ -63,10 +63,11 @@ async function act(command: Command, app: App): Promise<void> {
     throw new UsageError('--cpus and --memory go with --volume.', 'Choose another flavor with --flavor.');
   }
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
-  const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
+  const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
@@ -80,7 +81,7 @@ async function act(command: Command, app: App): Promise<void> {
         options: mapping,
       });
     } else {
-      const run = await phases.findRun(store, options);
+      const run = await findRun(store, options);
       const source = await phases.sourceOptionsOf(store, run);
       const base = session('server', readSettings(options), { ...source, ...options });
       state = await phases.runPhase(base, run, 'server', { start: true, ...mapping });

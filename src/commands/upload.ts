@@ -71,10 +71,11 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
   }
   const properties = parseProperties(options.property ?? []);
   const mapping = await readMapping(options, () => false);
-  const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
+  const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
@@ -89,7 +90,7 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
         properties,
       });
     } else {
-      state = await phases.runPhase(base, await phases.findRun(store, options), 'upload', mapping);
+      state = await phases.runPhase(base, await findRun(store, options), 'upload', mapping);
     }
     const result = runResult(state);
     if (options.format === 'table') for (const id of result.vms[0]?.image_ids ?? []) terminal.out(`image    ${id}\n`);

@@ -61,10 +61,11 @@ async function act(command: Command, app: App): Promise<void> {
   }
   if (options.image === undefined && !options.bootable) throw new UsageError('--no-bootable goes with --image.');
   const mapping = await readMapping(options, () => false);
-  const [{ withTools }, { printResult }, phases, { runResult }] = await Promise.all([
+  const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
+    import('../migration/choose-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
@@ -79,7 +80,7 @@ async function act(command: Command, app: App): Promise<void> {
         bootable: options.bootable,
       });
     } else {
-      state = await phases.runPhase(base, await phases.findRun(store, options), 'volume', mapping);
+      state = await phases.runPhase(base, await findRun(store, options), 'volume', mapping);
     }
     await printResult((text) => terminal.out(text), options.format, runResult(state));
   });

@@ -1,7 +1,8 @@
 import { UsageError } from '../core/index.js';
 import type { MappingOptions } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
-import { isUnfinished, mayPowerOff, severalRuns, takeSource, type SourceRequest } from './migrate.js';
+import { isHalfExported } from './choose-run.js';
+import { mayPowerOff, takeSource, type SourceRequest } from './migrate.js';
 import { readSource } from './read-source.js';
 import { runSteps } from './runner.js';
 import { withRun, type SessionBase } from './session.js';
@@ -43,37 +44,6 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
   });
   if (!final) throw new Error('no run was opened');
   return final;
-}
-
-/** A run that `export` may go on with: same host and folder, nothing beyond the copy begun. */
-function isHalfExported(state: RunState, request: SourceRequest): boolean {
-  const source = section(state, 'source');
-  if (!source || state.command !== 'export' || !isUnfinished(state)) return false;
-  const sameFolder = request.outputDir === undefined ? source.ownDir : source.outputDir === request.outputDir;
-  const sameDisks = request.onlyDisks === undefined || request.onlyDisks.join() === source.labels.join();
-  const complete = state.steps.get('recheck')?.state === 'done';
-  return source.host === request.address.host && sameFolder && sameDisks && !complete;
-}
-
-/** The run that `--run ID` names, or the only unfinished one of the VM that `--vm NAME` names. */
-export async function findRun(
-  store: RunStore,
-  which: { run?: string | undefined; vm?: string | undefined },
-): Promise<string> {
-  if (which.run !== undefined) return store.resolveId(which.run);
-  if (which.vm === undefined)
-    throw new UsageError('No run is named.', 'Use --run ID or --vm NAME; list them with: stackferry status');
-  const wanted = which.vm;
-  const fits = (state: RunState) =>
-    state.vm !== null &&
-    (state.vm.name === wanted ||
-      `id:${state.vm.id}` === wanted ||
-      `uuid:${state.vm.uuid ?? ''}` === wanted.toLowerCase());
-  const open = (await store.list()).filter((state) => fits(state) && isUnfinished(state));
-  const [only, ...more] = open;
-  if (!only) throw new UsageError(`There is no unfinished run of ${wanted}.`, 'List runs with: stackferry status');
-  if (more.length > 0) throw severalRuns(wanted, open);
-  return only.run;
 }
 
 /** What each phase reads of the plan. */
