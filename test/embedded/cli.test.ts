@@ -20,6 +20,7 @@ const COMMANDS = [
   'volume',
   'server',
   'status',
+  'report',
   'rollback',
 ];
 /** A place where nothing is configured. */

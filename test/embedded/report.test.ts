@@ -1,14 +1,20 @@
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import type { InventoryWithFindings } from '../../src/migration/read-inventory.js';
 import type { Report } from '../../src/migration/report/index.js';
+import { startCloud } from '../lab/cloud/index.js';
+import { buildTree, startHost } from '../lab/esxi/index.js';
 import { blocker, disk, hostileNames, info, inventory, manyVms, vm, warning } from '../migration/report/samples.js';
 import { Browser, type Page } from '../support/browser.js';
 import { migrateArgs, resultOf, smallVm, usePeers } from '../support/embedded.js';
+import { guideCommands, missingLines, runGuide } from '../support/guide-blocks.js';
+import { makeReader, writeClouds } from '../support/guide-reader.js';
 import { run } from '../support/program.js';
 
 /** The built program's reports, in a real browser. */
@@ -490,4 +496,33 @@ describe('of the program', () => {
     expect(empty).toMatchObject({ code: 2, stdout: '' });
     expect(empty.stderr).toContain('stdin is empty.');
   });
+});
+
+test('every command of the guide runs, and shows what it shows', async () => {
+  const folder = join(dir, 'guide');
+  await mkdir(folder);
+  const reader = await makeReader(folder);
+  const spec = [smallVm('web01'), smallVm('db01', { power: 'on', tools: 'running' })];
+  const host = await startHost({ tree: await buildTree(join(folder, 'tree'), { vms: spec }) });
+  const cloud = await startCloud({ directory: join(folder, 'cloud') });
+  try {
+    for (const network of cloud.state.networks) if (network.name === 'lab-net') network.name = 'prod';
+    const file = z.object({ clouds: z.record(z.string(), z.unknown()) });
+    await writeClouds(reader, { scs: file.parse(parse(await readFile(cloud.cloudsYaml, 'utf8'))).clouds['lab'] });
+    Object.assign(reader.env, {
+      STACKFERRY_ESXI_SSH_PORT: String(host.port),
+      STACKFERRY_ESXI_PASSWORD: host.password,
+      STACKFERRY_ESXI_FINGERPRINT: host.fingerprint,
+    });
+    const commands = guideCommands(await readFile(new URL('../../guides/report.md', import.meta.url), 'utf8'));
+    const ran = await runGuide(commands, { env: reader.env, cwd: reader.home });
+    expect(ran).toHaveLength(commands.length);
+    for (const { command, output } of ran) {
+      expect(missingLines(command.shown, output), `line ${command.line}: $ ${command.text}\n${output}`).toEqual([]);
+    }
+    const page = await show(join(reader.home, 'both.html'));
+    expect(await textOf(page, 'table.vms')).toMatch(/db01\s+Blocked[^]*web01\s+Moved/);
+  } finally {
+    await Promise.all([host.close(), cloud.stop()]);
+  }
 });
