@@ -159,7 +159,7 @@ describe.concurrent('what is printed', () => {
       expect(`${ended.stdout}${ended.stderr}`).not.toContain('\u001b');
     }
     expect(plain.stderr).not.toMatch(/[\u001b\r]/);
-    expect(plain.stderr).toMatch(/^server +server web01 .*ACTIVE/m);
+    expect(plain.stderr).toMatch(/^server +web01 .*ACTIVE/m);
   });
 
   test('a reader that goes away is no failure', async () => {

@@ -47,7 +47,7 @@ export function addServerOptions(command: Command): Command {
     .option('--no-start', 'make the ports ready, but no server yet (Nova starts whatever it makes)')
     .option(
       '--wait-for <what>',
-      'what shows that the guest is up: console (a login prompt), ping or tcp:PORT (something at an address of its ports answers from here), active (no proof)',
+      'console (a login prompt), ping or tcp:PORT (its ports answer, seen from here), or active (no proof)',
     );
 }
 
