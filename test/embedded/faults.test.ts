@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -27,6 +27,9 @@ const peers = usePeers({
   vms: [
     ...VMS.map((name) => smallVm(name)),
     smallVm('late'),
+    smallVm('no-tools', { power: 'on', tools: 'none' }),
+    smallVm('stubborn', { power: 'on', tools: 'stuck' }),
+    smallVm('willing', { power: 'on', tools: 'running' }),
     smallVm('slow', { disks: [{ sizeBytes: 96 * MIB, mbr: true, dataBytes: 2 * MIB }] }),
   ],
 });
@@ -58,6 +61,17 @@ async function until(what: () => boolean | Promise<boolean>, running?: Running):
     if (isOver() || Date.now() > end) throw new Error(`it never came to that:\n${running?.stderr() ?? ''}`);
     await sleep(10);
   }
+}
+
+/** Writes into a file so that its size and modification time tell nothing of it. */
+async function editUnseen(path: string): Promise<void> {
+  const reference = `${path}.time`;
+  await execa('touch', ['-r', path, reference]);
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  await file.write(Buffer.alloc(512, 0xa5), 0, 512, Math.floor(size / 2));
+  await file.close();
+  await execa('touch', ['-r', reference, path]);
 }
 
 const noChildren = async (pid: number) =>
@@ -94,6 +108,12 @@ describe.concurrent('the host', () => {
     const ended = await lab.run(migrateArgs('web01'));
     expect(ended.code, ended.stderr).toBe(1);
     expect(ended.stderr).toMatch(/\(esxi\.unreachable\)\n {7}\S/);
+    expect(ended.stderr).not.toMatch(/See:|Go on:|Undo:|^Run /m);
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      run: null,
+      state: 'failed',
+      vms: [{ vm: 'web01', error: { code: 'esxi.unreachable' } }],
+    });
     expect(existsSync(join(lab.stateDir, 'runs'))).toBe(false);
   });
 
@@ -159,6 +179,41 @@ describe.concurrent('the host', () => {
     failed(await running.ended, 'vm.changed_during_copy');
     expect(counts(lab).servers).toBe(0);
     expect(requests(lab, 'POST', 'compute', /\/servers$/)).toEqual([]);
+  });
+});
+
+describe.concurrent('a running VM', () => {
+  const powerCommands = (lab: Lab) =>
+    lab.host.commands.flatMap(({ command }) => /vmsvc\/power\.(shutdown|off)/.exec(command)?.[1] ?? []);
+
+  test('with --force-off alone is asked to shut down first; one that obeys keeps its plug', async () => {
+    const lab = await peers.lab();
+    await done(lab, await lab.run(migrateArgs('willing', '--force-off')), 'willing');
+    expect(powerCommands(lab)).toEqual(['shutdown']);
+  });
+
+  test('that does not go in time is refused without --force-off, and loses its plug with it', async () => {
+    const lab = await peers.lab();
+    const waits = ['--timeout-shutdown', '2'];
+    const result = failed(await lab.run(migrateArgs('stubborn', '--power-off', ...waits)), 'vm.powered_on', 3);
+    expect(result.vms[0]?.error?.message).toContain('within 2 s');
+    expect(result.vms[0]?.error?.hint).toContain('--force-off');
+    expect(await lab.tree.power('stubborn')).toBe('on');
+    expect(lab.cloud.changingRequests()).toEqual([]);
+    const forced = await done(lab, await lab.run(migrateArgs('stubborn', '--force-off', ...waits)), 'stubborn');
+    expect(powerCommands(lab)).toEqual(['shutdown', 'shutdown', 'off']);
+    expect(forced.vms[0]?.warnings).toContainEqual({
+      code: 'vm.forced_off',
+      message: 'stubborn did not shut down within 2 s; the plug is pulled.',
+    });
+  });
+
+  test('without Tools loses its plug by --force-off, which says so', async () => {
+    const lab = await peers.lab();
+    const ended = await lab.run(migrateArgs('no-tools', '--force-off'));
+    await done(lab, ended, 'no-tools');
+    expect(ended.stderr).toMatch(/^warning .*no VMware Tools.*plug is pulled.* \(vm\.forced_off\)/m);
+    expect(powerCommands(lab)).toEqual(['shutdown', 'off']);
   });
 });
 
@@ -439,6 +494,45 @@ describe.concurrent('this machine', () => {
     expect(ended.code, ended.stderr).toBe(130);
     await done(lab, await lab.run(['migrate', '--resume', '-f', 'json']));
   });
+
+  test('is told to stop before the first step: nothing is left, and nothing else is said', async () => {
+    const lab = await peers.lab();
+    lab.cloud.fault({ match: { service: 'compute', path: '/flavors/detail' }, action: { kind: 'stall', ms: 3000 } });
+    const running = lab.start(migrateArgs('web01'));
+    await until(() => requests(lab, 'GET', 'network', /\/subnets/).length > 0, running);
+    await sleep(300);
+    running.child.kill('SIGINT');
+    const ended = await running.ended;
+    expect(ended.code, ended.stderr).toBe(130);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ run: null, state: 'stopped' });
+    expect(ended.stderr).toMatch(/no run to go on with\. \(interrupted\)/);
+    expect(ended.stderr).not.toMatch(/goes on|Go on|^Run /m);
+    expect(await readdir(join(lab.stateDir, 'runs'))).toEqual([]);
+  });
+
+  test.each(['raw', 'qcow2'])(
+    'has a %s edited, size and time kept, before it is sent: no image of it',
+    async (format) => {
+      const lab = await peers.lab();
+      lab.cloud.fault({
+        match: { service: 'image', method: 'POST', path: '/images$' },
+        action: { kind: 'stall', ms: 4000 },
+      });
+      const running = lab.start(migrateArgs('web01', '--image-format', format));
+      await until(() => requests(lab, 'POST', 'image', /\/images$/).length > 0, running);
+      const [run = ''] = await readdir(join(lab.stateDir, 'runs'));
+      await editUnseen(join(lab.stateDir, 'runs', run, 'disks', `scsi0-0.${format}`));
+      const result = failed(await running.ended, 'upload.file_changed');
+      expect(result.vms[0]?.image_ids).toEqual([]);
+      expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
+      const again = await done(lab, await lab.run(migrateArgs('web01')));
+      expect(again.run).toBe(run);
+      const word = format === 'raw' ? 'content hash' : 'qcow2';
+      expect(again.vms[0]?.proof[0]?.compared).toMatch(
+        new RegExp(`^sha512 of the bytes sent with Glance's; .*${word}`),
+      );
+    },
+  );
 
   test('is told to stop twice: at once', async () => {
     const lab = await peers.lab();
