@@ -35,6 +35,8 @@ export interface Cloud {
   project: { id: string; name: string };
   user: { id: string; name: string };
   roles: string[];
+  /** Types of the services in the catalog, as it names them: `compute`, `key-manager` … */
+  catalog: string[];
   images: Images;
   volumes: Volumes;
   volumeTypes: VolumeTypes;
@@ -48,6 +50,8 @@ export interface Cloud {
   requests: Requests;
   limits(): Promise<Limits>;
   zones(): Promise<Zones>;
+  /** The microversion of Nova that is spoken: the highest that both sides know; null where it has none. */
+  computeMicroversion(): Promise<string | null>;
   /** The services of the catalog with the versions they speak, for `doctor`. */
   services(): Promise<CloudService[]>;
   /** The same cloud and login, speaking through another context (its events, its signal). */
@@ -118,6 +122,7 @@ function cloudOf(session: Session, ctx: Context): Cloud {
     project: login.project,
     user: login.user,
     roles: login.roles,
+    catalog: [...new Set(login.catalog.map(({ type }) => type))],
     images: imagesOf(service('image')),
     volumes: volumesOf(volume),
     volumeTypes: volumeTypesOf(volume),
@@ -130,6 +135,7 @@ function cloudOf(session: Session, ctx: Context): Cloud {
     requests: requestsOf({ image: service('image'), volume, compute, network }),
     limits: () => readLimits({ compute, volume, network }),
     zones: () => readZones({ compute, volume }),
+    computeMicroversion: () => compute.microversion(),
     services: () => Promise.all(OFFICIAL_TYPES.map((type) => probe(service(type), config))),
     withContext: (other) => cloudOf(session, other),
     close: () => session.http.close(),

@@ -119,18 +119,41 @@ function architectureOf(specs: Readonly<Record<string, string>>, name: ScsName |
   return name?.architecture ?? null;
 }
 
+/** Something about a flavor that speaks against it. */
+export interface FlavorObjection {
+  /** `small`: less than the guest had. `special`: it has what the server does not need. */
+  kind: 'disabled' | 'small' | 'architecture' | 'bare_metal' | 'special';
+  /** `1 vCPU is less than 2`. */
+  text: string;
+}
+
+/** All that speaks against a flavor for this need, whoever chose it. Empty where it simply fits. */
+export function flavorObjections(flavor: Flavor, need: FlavorNeed): FlavorObjection[] {
+  return objections(flavor, traitsOf(flavor), need);
+}
+
 function reasonsAgainst(flavor: Flavor, traits: Traits, need: FlavorNeed): string[] {
+  return objections(flavor, traits, need).map(({ text }) => text);
+}
+
+function objections(flavor: Flavor, traits: Traits, need: FlavorNeed): FlavorObjection[] {
   const wanted = need.architecture ?? 'x86_64';
-  return [
-    flavor['OS-FLV-DISABLED:disabled'] && 'it is disabled',
-    flavor.vcpus < need.vcpus && `${flavor.vcpus} vCPU is less than ${need.vcpus}`,
-    flavor.ram < need.ramMib && `${flavor.ram} MiB RAM is less than ${need.ramMib}`,
-    traits.architecture !== null && traits.architecture !== wanted && `it is for ${traits.architecture}, not ${wanted}`,
-    traits.bareMetal && 'it is a bare-metal machine',
-    traits.gpu && 'it has a GPU that is not needed',
-    traits.passthrough && 'it passes a device of the host through',
-    traits.infiniband && 'it has Infiniband that is not needed',
-  ].filter((reason) => reason !== false);
+  const all: [FlavorObjection['kind'], string | false][] = [
+    ['disabled', flavor['OS-FLV-DISABLED:disabled'] && 'it is disabled'],
+    ['small', flavor.vcpus < need.vcpus && `${flavor.vcpus} vCPU is less than ${need.vcpus}`],
+    ['small', flavor.ram < need.ramMib && `${flavor.ram} MiB RAM is less than ${need.ramMib}`],
+    [
+      'architecture',
+      traits.architecture !== null &&
+        traits.architecture !== wanted &&
+        `it is for ${traits.architecture}, not ${wanted}`,
+    ],
+    ['bare_metal', traits.bareMetal && 'it is a bare-metal machine'],
+    ['special', traits.gpu && 'it has a GPU that is not needed'],
+    ['special', traits.passthrough && 'it passes a device of the host through'],
+    ['special', traits.infiniband && 'it has Infiniband that is not needed'],
+  ];
+  return all.flatMap(([kind, text]) => (text === false ? [] : [{ kind, text }]));
 }
 
 /** What is special about a flavor that fits, and is not asked for. */

@@ -19,7 +19,14 @@ export type { Network, Networks, Subnet } from './network/networks.js';
 export type { CreatePort, FixedIp, Port, PortFilter, Ports } from './network/ports.js';
 export type { SecurityGroup, SecurityGroups } from './network/security-groups.js';
 export { left, type Limit, type Limits, type Zone, type Zones } from './limits.js';
-export { chooseFlavor, type FlavorChoice, type FlavorNeed, type RejectedFlavor } from './flavors.js';
+export {
+  chooseFlavor,
+  flavorObjections,
+  type FlavorChoice,
+  type FlavorNeed,
+  type FlavorObjection,
+  type RejectedFlavor,
+} from './flavors.js';
 export { imageProperties, type GuestHardware, type ImageDescription } from './image-properties.js';
 export type { Marker, MarkerFilter } from './markers.js';
 export type { Wait } from './wait.js';
