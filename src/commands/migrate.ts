@@ -72,7 +72,7 @@ async function act(command: Command, app: App): Promise<void> {
     import('./tools.js'),
     import('./results.js'),
     import('../migration/migrate.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
     const resume = options.resume ? await runToResume(store, options) : undefined;
@@ -96,13 +96,21 @@ async function act(command: Command, app: App): Promise<void> {
     if (options.dryRun) {
       const { dryRun } = await import('../migration/dry-run.js');
       const { printPlan } = await import('./plan-text.js');
-      await printPlan((text) => terminal.out(text), options.format, await dryRun(base, request));
+      const plan = await dryRun(base, request);
+      await printPlan((text) => terminal.out(text), options.format, plan, terminal.tableWidth);
+      if (plan.blocked === null) return;
+      const { renderError } = await import('../ui/index.js');
+      terminal.err(renderError(terminal, plan.blocked));
+      app.exitCode(plan.blocked.exitCode);
       return;
     }
     const start = ctx.clock.now();
     const result = await migration.migrate(base, request);
     if (!terminal.quiet) {
       const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
+      if (result.vms.some((vm) => vm.server_id === null)) {
+        terminal.err(`No server was made (--no-start). Make and start it: stackferry server --run ${result.run}\n`);
+      }
       terminal.err(`Done in ${seconds}. Undo: stackferry rollback ${result.run}\n`);
     }
     await printResult((text) => terminal.out(text), options.format, result);

@@ -1,5 +1,6 @@
 import { formatBytes } from '../core/index.js';
 import type { DryRun } from '../migration/dry-run.js';
+import type { Finding } from '../migration/findings/index.js';
 import { formatWaitFor } from '../migration/plan/options.js';
 import { printable, render, type Column, type Format } from '../ui/index.js';
 
@@ -15,13 +16,33 @@ const columns: Column<Line>[] = [
   { name: 'how', value: (row) => row.how },
 ];
 
-/** Prints what a migration would do. */
-export async function printPlan(out: (text: string) => void, format: Format, plan: DryRun): Promise<void> {
-  out(await render(format, plan, columns, linesOf(plan)));
-  if (format === 'table') out('Nothing was changed.\n');
+/** Prints what a migration would do, and what stands in its way. */
+export async function printPlan(
+  out: (text: string) => void,
+  format: Format,
+  { blocked, ...plan }: DryRun,
+  width: number | null,
+): Promise<void> {
+  const { earlier } = plan;
+  out(await render(format, plan, columns, [...linesOf(plan), ...findingsOf(plan.findings)], width));
+  if (format !== 'table') return;
+  if (earlier?.would === 'go_on') {
+    out(`migrate would go on with run ${earlier.run}, begun ${earlier.begun} (${earlier.state}).\n`);
+  } else if (earlier) {
+    out(`Run ${earlier.run} has migrated this VM already: migrate would make nothing, unless with --again.\n`);
+  }
+  out(`${blocked === null ? '' : 'It would not begin: see the blocker. '}Nothing was changed.\n`);
 }
 
-function linesOf(plan: DryRun): Line[] {
+function findingsOf(findings: readonly Finding[]): Line[] {
+  return findings.map(({ code, severity, subject, message, remedy }) => ({
+    step: severity,
+    what: `${code}${subject === 'vm' || subject === 'cloud' ? '' : ` ${subject}`}`,
+    how: printable(`${message} ${remedy}`.trim()),
+  }));
+}
+
+function linesOf(plan: Omit<DryRun, 'blocked'>): Line[] {
   return [
     ...plan.disks.map((disk) => ({
       step: 'export',

@@ -24,6 +24,14 @@ export async function checkTarget(rc: RunContext): Promise<void> {
     sum.volumes += 1;
     sum.gigabytes += volume.size_gib;
   }
+  const source = section(rc.state, 'source');
+  for (const disk of source?.vm.disks.filter((item) => source.labels.includes(item.label)) ?? []) {
+    const warning = disk.capacity_bytes === null ? null : checkImageSize(disk.label, disk.capacity_bytes);
+    if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
+  }
+  const planned = needSection(rc.state, 'ports');
+  const warning = defaultSecurityGroupWarning(planned.some((port) => port.security_group_ids === null));
+  if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
   checkQuota(limits, {
     instances: startsServer ? 1 : 0,
     cores: flavor?.vcpus ?? 0,
@@ -34,12 +42,4 @@ export async function checkTarget(rc: RunContext): Promise<void> {
     ports: ports.length,
     largestVolumeGib: Math.max(0, ...volumes.map((volume) => volume.size_gib)),
   });
-  const source = section(rc.state, 'source');
-  for (const disk of source?.vm.disks.filter((item) => source.labels.includes(item.label)) ?? []) {
-    const warning = disk.capacity_bytes === null ? null : checkImageSize(disk.label, disk.capacity_bytes);
-    if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
-  }
-  const planned = needSection(rc.state, 'ports');
-  const warning = defaultSecurityGroupWarning(planned.some((port) => port.security_group_ids === null));
-  if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
 }

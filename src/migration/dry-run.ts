@@ -1,62 +1,144 @@
-import { cloudSectionOf } from './plan/resolve.js';
-import { defaultMapping, type WaitFor } from './plan/options.js';
-import { resolveImages } from './plan/resolve-image.js';
-import { resolvePorts } from './plan/resolve-ports.js';
-import { resolveServer } from './plan/resolve-server.js';
-import { resolveVolumes } from './plan/resolve-volumes.js';
+import { StackferryError, isCode, teeEvents, type Context, type StackferryEvent } from '../core/index.js';
+import { checkTarget } from './check-target.js';
+import type { Finding, Severity } from './findings/index.js';
+import { openOrBegin } from './choose-run.js';
+import { lookAtSource, noteSource, type MigrateRequest } from './migrate.js';
+import type { WaitFor } from './plan/options.js';
+import { ensureSections, takeOptions } from './plan/resolve.js';
 import type { CloudSection, ImageSection, PortSection, ServerSection, VolumeSection } from './plan/sections.js';
-import type { MigrateRequest } from './migrate.js';
-import { assertNoBlocker, chooseDisks, readSource } from './read-source.js';
-import type { SessionBase } from './session.js';
-import type { Finding } from './findings/index.js';
+import { blockerError, isOnWhatMoves, standingBlockers } from './read-source.js';
+import { runResult, type RunResult } from './result.js';
+import { sameProject, type SessionBase } from './session.js';
+import { applyLine, foldJournal, type RunState } from './state/fold.js';
+import { JOURNAL_VERSION, type JournalEntry } from './state/journal-line.js';
+import { needSection, type RunContext } from './steps/step.js';
 
 /** What a migration would do, with every choice resolved. */
 export interface DryRun {
   vm: { id: string; name: string; uuid: string | null };
   cloud: CloudSection;
+  /** An earlier run of this VM, and what `migrate` would do about it. */
+  earlier: { run: string; state: RunResult['state']; begun: string; would: 'go_on' | 'make_nothing' } | null;
   disks: { label: string; path: string | null; capacity_bytes: number | null; allocated_bytes: number | null }[];
   images: ImageSection[];
   volumes: VolumeSection[];
   ports: PortSection[];
   server: ServerSection;
   wait_for: WaitFor;
+  /** Of the source, and of the cloud (subject `cloud`). With a blocker among them the migration would not begin. */
   findings: Finding[];
+  /** The error with which the migration would end before anything is made. */
+  blocked: StackferryError | null;
 }
 
-/** Resolves a migration as `migrate` would, and changes nothing: not on the host, not in the cloud, not on this disk. */
+/**
+ * Goes the way that `migrate` goes, up to its first step, and changes nothing: not on the host, not in the cloud, not on
+ * this disk. What a migration would journal is kept in memory only.
+ */
 export async function dryRun(base: SessionBase, request: MigrateRequest): Promise<DryRun> {
-  const host = await base.doors.host(base.ctx);
-  const source = await readSource(host, request.source.selector);
-  const { vm } = source;
-  const labels = chooseDisks(vm, request.source.skipDisks === undefined ? {} : { skip: request.source.skipDisks });
-  assertNoBlocker(source, labels, { powerOff: base.settings.powerOff || base.settings.forceOff });
-  const disks = vm.disks.filter((disk) => labels.includes(disk.label));
-  const options = { ...defaultMapping, ...request.options };
-  const cloud = await base.doors.cloud(base.ctx);
-  const [networks, subnets, securityGroups, volumeTypes, zones, flavors, keypairs] = await Promise.all([
-    cloud.networks.list(),
-    cloud.networks.subnets(),
-    cloud.securityGroups.list(),
-    cloud.volumeTypes.list(),
-    cloud.zones(),
-    cloud.flavors.list(),
-    options.keyName === undefined ? [] : cloud.keypairs.list(),
-  ]);
-  const facts = { host: request.source.address.host, now: new Date(base.ctx.clock.now()) };
+  const seen: Finding[] = [];
+  const ctx = listening(base.ctx, (event) => {
+    if (event.kind !== 'warning') return;
+    seen.push(ofCloud('warning', event));
+  });
+  const which = await openOrBegin({ ...base, ctx }, request);
+  const state = 'resume' in which ? await base.store.read(which.resume) : newState(base);
+  const earlier = earlierOf(which, state);
+  const rc = inMemory(base, ctx, state);
+  const { source, labels } = await lookAtSource(rc, request.source);
+  state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
+  const powerOff = base.settings.powerOff || base.settings.forceOff;
+  const blockers = standingBlockers(source, labels, { powerOff });
+  let blocked = blockerError(source.vm.name, blockers);
+  await noteSource(rc, request.source, { source, labels, ownFolder: base.store.paths(state.run).disks });
+  try {
+    const options = await takeOptions(rc, request.options);
+    await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
+  } catch (error) {
+    // What cannot move at all need not be mapped.
+    throw blocked ?? error;
+  }
+  try {
+    await checkTarget(rc);
+  } catch (error) {
+    if (!isBlocker(error)) throw error;
+    seen.push(ofCloud('blocker', error));
+    blocked ??= error;
+  }
+  const ofSource = source.findings.filter((item) => isOnWhatMoves(source, labels, item));
   return {
-    vm: { id: vm.id, name: vm.name, uuid: vm.uuid },
-    cloud: cloudSectionOf(cloud),
-    disks: disks.map((disk) => ({
-      label: disk.label,
-      path: disk.path,
-      capacity_bytes: disk.capacity_bytes,
-      allocated_bytes: disk.allocated_bytes,
-    })),
-    images: resolveImages(vm, disks, options, facts),
-    volumes: resolveVolumes(vm, disks, options, { volumeTypes, zones }),
-    ports: resolvePorts(vm, options, { networks, subnets, securityGroups }),
-    server: resolveServer(vm, options, { flavors, keypairs, zones }),
-    wait_for: options.waitFor,
-    findings: source.findings,
+    vm: state.vm,
+    cloud: needSection(state, 'cloud'),
+    earlier,
+    disks: source.vm.disks
+      .filter((disk) => labels.includes(disk.label))
+      .map(({ label, path, capacity_bytes, allocated_bytes }) => ({ label, path, capacity_bytes, allocated_bytes })),
+    images: needSection(state, 'images'),
+    volumes: needSection(state, 'volumes'),
+    ports: needSection(state, 'ports'),
+    server: needSection(state, 'server'),
+    wait_for: needSection(state, 'boot').wait_for,
+    findings: [
+      // A blocker that was allowed to be removed (--power-off) is none any more.
+      ...ofSource.map((item) =>
+        item.severity === 'blocker' && !blockers.includes(item) ? { ...item, severity: 'info' as const } : item,
+      ),
+      ...seen,
+    ],
+    blocked,
   };
+}
+
+function ofCloud(severity: Severity, told: { code: string; message: string; hint?: string | undefined }): Finding {
+  return { code: told.code, severity, subject: 'cloud', message: told.message, remedy: told.hint ?? '' };
+}
+
+function isBlocker(error: unknown): error is StackferryError {
+  return error instanceof StackferryError && error.exitCode === 3 && !isCode(error, 'interrupted');
+}
+
+/** Warnings go into the result, notices about the choice of a run as well; all else is shown as ever. */
+function listening(ctx: Context, listener: (event: StackferryEvent) => void): Context {
+  const quiet = {
+    ...ctx.events,
+    emit: (event: StackferryEvent) => {
+      if (event.kind !== 'warning' && event.kind !== 'notice') ctx.events.emit(event);
+    },
+    ask: ctx.events.ask.bind(ctx.events),
+  };
+  return { ...ctx, events: teeEvents(quiet, listener) };
+}
+
+/** The state of a run that is never begun. */
+function newState(base: SessionBase): RunState {
+  const at = new Date(base.ctx.clock.now()).toISOString();
+  const opened = { kind: 'run.opened' as const, at, version: JOURNAL_VERSION, run: 'RUN', program: base.program };
+  const state = foldJournal([{ ...opened, command: base.command, vm: null }]);
+  if (!state) throw new Error('an opened run has a state');
+  return state;
+}
+
+/** The context of a run whose journal is this state alone. */
+function inMemory(base: SessionBase, ctx: Context, state: RunState): RunContext {
+  return {
+    ctx,
+    run: state.run,
+    state,
+    settings: base.settings,
+    cache: {},
+    host: () => base.doors.host(ctx),
+    cloud: async () => sameProject(state, await base.doors.cloud(ctx)),
+    record: (entry: JournalEntry) => {
+      // The spread loses the discriminant for the compiler; the entry came in with it.
+      applyLine(state, { ...entry, at: new Date(ctx.clock.now()).toISOString() });
+      return Promise.resolve();
+    },
+  };
+}
+
+function earlierOf(which: Awaited<ReturnType<typeof openOrBegin>>, resumed: RunState): DryRun['earlier'] {
+  if ('vm' in which) return null;
+  const state = 'done' in which ? which.done : resumed;
+  const would = 'done' in which ? 'make_nothing' : 'go_on';
+  return { run: state.run, state: runResult(state).state, begun: state.openedAt, would };
 }

@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises';
-import { UsageError, formatBytes } from '../core/index.js';
-import type { EsxiHost } from '../esxi/index.js';
+import { StackferryError, UsageError, formatBytes } from '../core/index.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
 import { checkTarget } from './check-target.js';
 import { diskChoice, openOrBegin } from './choose-run.js';
-import { assertNoBlocker, chooseDisks, readSource } from './read-source.js';
+import { blockerError, chooseDisks, isOnWhatMoves, readSource, standingBlockers, type Source } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
 import { runSteps } from './runner.js';
 import { withRun, type Session, type SessionBase } from './session.js';
+import type { RunState } from './state/fold.js';
 import { listSteps } from './steps/list.js';
 import { needSection, section, type RunContext } from './steps/step.js';
 
@@ -64,16 +64,11 @@ export async function takeSource(
   allowed: { powerOff: boolean },
 ): Promise<void> {
   const { rc, paths } = session;
-  const known = section(rc.state, 'source');
-  const host: EsxiHost = await rc.host();
-  const source = await readSource(host, known ? `id:${known.vm.id}` : request.selector);
-  if (known && known.vm.uuid !== source.vm.uuid) {
-    throw new UsageError(`id:${known.vm.id} of ${known.host} is another VM now than when run ${rc.run} began.`);
-  }
-  const labels = known?.labels ?? chooseDisks(source.vm, { ...diskChoice(request) });
-  assertNoBlocker(source, labels, allowed);
+  const { source, labels } = await lookAtSource(rc, request);
+  const blocked = blockerError(source.vm.name, standingBlockers(source, labels, allowed));
+  if (blocked) throw blocked;
   for (const finding of source.findings) {
-    if (finding.severity !== 'warning') continue;
+    if (finding.severity !== 'warning' || !isOnWhatMoves(source, labels, finding)) continue;
     const on = finding.subject === 'vm' ? source.vm.name : `${finding.subject} of ${source.vm.name}`;
     rc.ctx.events.emit({
       kind: 'warning',
@@ -82,7 +77,29 @@ export async function takeSource(
       hint: finding.remedy,
     });
   }
-  if (known) return;
+  await noteSource(rc, request, { source, labels, ownFolder: paths.disks });
+}
+
+/** The VM as the host has it now, and the labels of the disks that move. */
+export async function lookAtSource(
+  rc: RunContext,
+  request: SourceRequest,
+): Promise<{ source: Source; labels: string[] }> {
+  const known = section(rc.state, 'source');
+  const source = await readSource(await rc.host(), known ? `id:${known.vm.id}` : request.selector);
+  if (known && known.vm.uuid !== source.vm.uuid) {
+    throw new UsageError(`id:${known.vm.id} of ${known.host} is another VM now than when run ${rc.run} began.`);
+  }
+  return { source, labels: known?.labels ?? chooseDisks(source.vm, { ...diskChoice(request) }) };
+}
+
+/** Journals what moves where, once a run. */
+export async function noteSource(
+  rc: RunContext,
+  request: SourceRequest,
+  { source, labels, ownFolder }: { source: Source; labels: string[]; ownFolder: string },
+): Promise<void> {
+  if (section(rc.state, 'source')) return;
   await rc.record({
     kind: 'plan',
     section: 'source',
@@ -90,7 +107,7 @@ export async function takeSource(
       ...request.address,
       vm: source.vm,
       labels,
-      outputDir: request.outputDir ?? paths.disks,
+      outputDir: request.outputDir ?? ownFolder,
       ownDir: request.outputDir === undefined,
     },
   });
@@ -102,21 +119,36 @@ export function mayPowerOff(rc: RunContext): boolean {
 
 /** One line that says what will happen, and the question. */
 async function confirmGo(rc: RunContext): Promise<void> {
-  const { vm } = needSection(rc.state, 'source');
-  const server = needSection(rc.state, 'server');
-  const volumes = needSection(rc.state, 'volumes');
-  const sizes = volumes.map((volume) => `${volume.size_gib} GiB`).join(' + ');
-  const held = vm.disks.reduce((sum, disk) => sum + (disk.allocated_bytes ?? disk.capacity_bytes ?? 0), 0);
-  const macs = (section(rc.state, 'ports') ?? []).some((port) => port.mac !== null) ? ', MAC kept' : '';
-  const power = vm.power_state === 'on' ? 'The source is shut down' : 'The source stays off';
   const yes = await rc.ctx.events.ask({
     type: 'confirm',
     code: 'migrate.go',
-    message: `${vm.name} -> ${server.flavor_name}, ${volumes.length} volume(s) of ${sizes}${macs}, ${formatBytes(held)} to copy. ${power} and is not deleted. Go?`,
+    message: `${goText(rc.state)} Go?`,
     default: false,
     option: '--yes',
   });
-  if (!yes) throw new UsageError('Not begun; nothing was changed.');
+  if (yes) return;
+  throw new StackferryError(
+    'declined',
+    'Not begun, as you said. Nothing was changed, neither on the host nor in the cloud.',
+    {
+      hint: 'See all of it beforehand with --dry-run; --yes answers the question.',
+    },
+  );
+}
+
+/** What `Go?` is asked of: only the disks that move count. */
+export function goText(state: RunState): string {
+  const { vm, labels } = needSection(state, 'source');
+  const server = needSection(state, 'server');
+  const volumes = needSection(state, 'volumes');
+  const disks = vm.disks.filter((disk) => labels.includes(disk.label));
+  const left = vm.disks.length - disks.length;
+  const sizes = volumes.map((volume) => `${volume.size_gib} GiB`).join(' + ');
+  const held = disks.reduce((sum, disk) => sum + (disk.allocated_bytes ?? disk.capacity_bytes ?? 0), 0);
+  const macs = (section(state, 'ports') ?? []).some((port) => port.mac !== null) ? ', MAC kept' : '';
+  const behind = left === 0 ? '' : `, ${left} disk(s) left behind`;
+  const power = vm.power_state === 'on' ? 'The source is shut down' : 'The source stays off';
+  return `${vm.name} -> ${server.flavor_name}, ${volumes.length} volume(s) of ${sizes}${macs}, ${formatBytes(held)} to copy${behind}. ${power} and is not deleted.`;
 }
 
 /** The staged files have served: the volumes hold what they held. Only the run's own folder is removed. */

@@ -1,4 +1,4 @@
-import { StackferryError, UsageError } from '../core/index.js';
+import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import { selectVms, type EsxiHost, type Inventory, type VmRecord } from '../esxi/index.js';
 import { findingsOf, type Finding } from './findings/index.js';
 
@@ -13,11 +13,11 @@ export interface Source {
 export async function readSource(host: EsxiHost, selector: string): Promise<Source> {
   const inventory = await host.inventory({ only: [selector] });
   const [vm, ...more] = selectVms(inventory, [selector]);
-  if (!vm) throw new UsageError(`No VM fits --vm ${selector}.`, 'List them with: stackferry inventory');
+  if (!vm) throw new UsageError(`No VM fits --vm ${quoteForHint(selector)}.`, 'List them with: stackferry inventory');
   if (more.length > 0) {
     const names = [vm, ...more].map((item) => `${item.name} (id:${item.id})`).join(', ');
     throw new UsageError(
-      `--vm ${selector} fits ${more.length + 1} VMs: ${names}.`,
+      `--vm ${quoteForHint(selector)} fits ${more.length + 1} VMs: ${names}.`,
       'This command moves one VM; name it by id:N.',
     );
   }
@@ -52,19 +52,28 @@ export function chooseDisks(vm: VmRecord, choice: { only?: readonly string[]; sk
 }
 
 /**
- * Fails with the first blocker that stands. A running VM is no blocker where it may be shut down; findings on disks
- * that do not move do not count.
+ * The blockers that stand. A running VM is no blocker where it may be shut down; findings on disks that do not move do
+ * not count.
  */
-export function assertNoBlocker(source: Source, labels: readonly string[], allowed: { powerOff: boolean }): void {
-  const standing = source.findings.filter(
+export function standingBlockers(source: Source, labels: readonly string[], allowed: { powerOff: boolean }): Finding[] {
+  return source.findings.filter(
     (finding) =>
       finding.severity === 'blocker' &&
       !(finding.code === 'vm.powered_on' && allowed.powerOff) &&
-      (!source.vm.disks.some((disk) => disk.label === finding.subject) || labels.includes(finding.subject)),
+      isOnWhatMoves(source, labels, finding),
   );
-  const [first, ...more] = standing;
-  if (!first) return;
-  const on = first.subject === 'vm' ? source.vm.name : `${first.subject} of ${source.vm.name}`;
+}
+
+/** Whether a finding is about the VM, or about a disk that moves. */
+export function isOnWhatMoves(source: Source, labels: readonly string[], finding: Finding): boolean {
+  return !source.vm.disks.some((disk) => disk.label === finding.subject) || labels.includes(finding.subject);
+}
+
+/** The error (exit code 3) of the first of some blockers; it names the others. */
+export function blockerError(vmName: string, blockers: readonly Finding[]): StackferryError | null {
+  const [first, ...more] = blockers;
+  if (!first) return null;
+  const on = first.subject === 'vm' ? vmName : `${first.subject} of ${vmName}`;
   const also = more.length === 0 ? '' : ` (and ${more.length} more: ${more.map((item) => item.code).join(', ')})`;
-  throw new StackferryError(first.code, `${on}: ${first.message}${also}`, { hint: first.remedy, exitCode: 3 });
+  return new StackferryError(first.code, `${on}: ${first.message}${also}`, { hint: first.remedy, exitCode: 3 });
 }

@@ -15,6 +15,7 @@ import {
   requests,
   resultOf,
   usePeers,
+  type Lab,
 } from '../support/embedded.js';
 import { journal } from '../support/program.js';
 
@@ -60,6 +61,13 @@ async function notedQemuImg(folder: string): Promise<string> {
   return bin;
 }
 
+/** Commands that would change something on the host. */
+function changingCommands(lab: Lab): string[] {
+  return lab.host.commands
+    .map(({ command }) => command)
+    .filter((text) => /vmsvc\/(power\.(on|off|shut|re|sus)|snapshot\.(c|rem|rev)|reg|unreg|destroy)/.test(text));
+}
+
 describe.concurrent('one VM, whole', () => {
   test('becomes a server that boots from volumes with the same bytes, and the source is not touched', async () => {
     const lab = await peers.lab();
@@ -100,10 +108,7 @@ describe.concurrent('one VM, whole', () => {
 
     expect(await treeDigest(join(lab.tree.dir, 'vmfs'))).toBe(before);
     expect(await lab.tree.power('web01')).toBe('off');
-    const changing = lab.host.commands.filter(({ command }) =>
-      /vmsvc\/(power\.(on|off|shut|re|sus)|snapshot\.(c|rem|rev)|reg|unreg|destroy)/.test(command),
-    );
-    expect(changing).toEqual([]);
+    expect(changingCommands(lab)).toEqual([]);
   });
 
   test('carries properties and its mark on everything it makes', async () => {
@@ -201,7 +206,10 @@ describe.concurrent('one VM, whole', () => {
     expect(counts(lab)).toEqual({ images: 4, volumes: 4, ports: 2, servers: 2 });
     // The first server has the MAC on that network.
     expect(result.vms[0]?.ports[0]?.mac).not.toBe(first.vms[0]?.ports[0]?.mac);
-    expect(result.vms[0]?.warnings.map((warning) => warning.code)).toEqual(['cloud.mac_taken']);
+    expect(result.vms[0]?.warnings.map((warning) => warning.code)).toEqual([
+      'cloud.default_security_group',
+      'cloud.mac_taken',
+    ]);
     await expectSourceBytes(lab, 'web01', result);
   });
 
@@ -222,6 +230,60 @@ describe.concurrent('one VM, whole', () => {
     expect(lab.cloud.changingRequests()).toEqual([]);
     expect(diskReads(lab.host)).toEqual([]);
     expect(existsSync(join(lab.stateDir, 'runs'))).toBe(false);
+  });
+
+  test('says beforehand what would stop it: the quota, with all that was resolved', async () => {
+    const lab = await peers.lab();
+    for (const project of lab.cloud.state.projects) project.quotas.volumes = 1;
+    const ended = await lab.run(migrateArgs('web01', '--dry-run'));
+    expect(ended.code, ended.stderr).toBe(3);
+    expect(ended.stderr).toContain('(cloud.quota)');
+    const plan = JSON.parse(ended.stdout) as { volumes: unknown[]; findings: { code: string; severity: string }[] };
+    expect(plan.volumes).toHaveLength(2);
+    expect(plan.findings).toContainEqual(
+      expect.objectContaining({ code: 'cloud.quota', severity: 'blocker', subject: 'cloud' }) as unknown,
+    );
+    expect(plan.findings.map((finding) => finding.code)).toContain('cloud.default_security_group');
+    const table = await lab.run(['migrate', '--vm', 'web01', '--network', 'VM Network=lab-net', '--dry-run']);
+    expect(table.code).toBe(3);
+    expect(table.stdout).toMatch(/^blocker +cloud\.quota .*openstack quota set/m);
+    expect(table.stdout).toMatch(/^warning +cloud\.default_security_group /m);
+    expect(table.stdout).toContain('It would not begin');
+    expect(lab.cloud.changingRequests()).toEqual([]);
+    expect(changingCommands(lab)).toEqual([]);
+    expect(existsSync(join(lab.stateDir, 'runs'))).toBe(false);
+  });
+
+  test('says beforehand which run it would go on with, and leaves that as it is', async () => {
+    const lab = await peers.lab({ cloud: { volumeOutcome: 'error' } });
+    const first = await lab.run(migrateArgs('web01'));
+    expect(first.code).toBe(1);
+    const { run } = migrationResult.parse(JSON.parse(first.stdout));
+    const dry = async () => {
+      const changes = lab.cloud.changingRequests().length;
+      const before = await treeDigest(lab.stateDir);
+      lab.host.resetLog();
+      const ended = await lab.run([
+        'migrate',
+        '--vm',
+        'web01',
+        '--network',
+        'VM Network=lab-net',
+        '--dry-run',
+        '-f',
+        'json',
+      ]);
+      expect(ended.code, ended.stderr).toBe(0);
+      expect(lab.cloud.changingRequests()).toHaveLength(changes);
+      expect(changingCommands(lab)).toEqual([]);
+      expect(diskReads(lab.host)).toEqual([]);
+      expect(await treeDigest(lab.stateDir)).toBe(before);
+      return JSON.parse(ended.stdout) as Record<string, unknown>;
+    };
+    expect(await dry()).toMatchObject({ earlier: { run, state: 'failed', would: 'go_on' } });
+    lab.cloud.settings.volumeOutcome = 'ok';
+    resultOf(await lab.run(migrateArgs('web01')));
+    expect(await dry()).toMatchObject({ earlier: { run, state: 'done', would: 'make_nothing' } });
   });
 
   test('moves chosen disks only where that is said, and stages them where it is told', async () => {
