@@ -31,7 +31,7 @@ export function register(program: Command, app: App): void {
     )
     .argument('[run...]', 'run ids, or their beginnings')
     .option('--run <id>', 'the same as the argument (repeatable)', collect)
-    .option('--inventory <file>', 'what inventory --save or inventory -f json wrote; - for stdin')
+    .option('--inventory <file>', 'a saved inventory, as inventory -f json writes it; - for stdin')
     .option('--vm <selector>', 'only these (repeatable): a name, a glob, id:N or uuid:U', collect)
     .option('--rate <rate>', 'for the time to copy: 80MiB/s, 1Gbit/s; unset, what the runs reached, or an assumption')
     .addOption(

@@ -168,6 +168,7 @@ function reportVm({ vm, runs }: Item, rate: number): ReportVm {
       message,
       remedy,
     })),
+    target: runs.at(-1)?.target ?? null,
     runs: runs.map(({ run }) => run),
   };
 }

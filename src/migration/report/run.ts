@@ -40,7 +40,9 @@ export function reportRun({ state, lines, worker }: RunInput): ReportRun {
 export function inventoryVmOf(state: RunState): InventoryVm | undefined {
   const source = part(state, 'source');
   if (!source) return undefined;
-  const { vm } = source;
+  // The plan has it as it was before; once that step is done, the run has seen it off.
+  const seenOff = state.steps.get('source')?.state === 'done';
+  const vm = seenOff ? { ...source.vm, power_state: 'off' as const } : source.vm;
   const host = { name: source.host, product: null, version: null, build: null, uuid: null, license: null };
   const findings = findingsOf(vm, { host, datastores: [], networks: [], vms: [vm], skipped: [] });
   const shown: Partial<typeof vm> & Omit<typeof vm, 'facts'> = { ...vm };

@@ -17,7 +17,7 @@ import type { Inventory } from '../../esxi/index.js';
 import { findingsOf } from '../findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
 
-/** What `inventory --save` and `inventory -f json` write. A field that is not known here is left out. */
+/** The version of the form that `inventory -f json` writes, with or without it said. A field that is not known here is left out. */
 const INVENTORY_VERSION = 1;
 
 /** A word that a later version may add (a controller, a model) reads as not known. */

@@ -109,6 +109,8 @@ export interface ReportVm {
   disks: ReportDisk[];
   nics: ReportNic[];
   findings: ReportFinding[];
+  /** Where the last of its runs put it, or was to put it; null without a run. */
+  target: ReportTarget | null;
   /** Ids of the runs of this report that moved or tried to move it. */
   runs: string[];
 }

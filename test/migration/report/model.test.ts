@@ -155,6 +155,7 @@ describe('of runs', () => {
       error: null,
       warnings: [{ code: 'nic.default_security_group' }],
     });
+    expect(made.vms[0]?.target).toBe(made.run?.target);
     expect(made.run?.target).toEqual({
       cloud: 'scs',
       project: 'acme',
@@ -195,6 +196,11 @@ describe('of runs', () => {
       ['scsi0:0', 'The volume holds the image', false],
       ['server', 'The guest booted', true],
     ]);
+  });
+
+  it('has a VM that the run shut down as off', () => {
+    const [first] = report({ runs: [runOf(vm({ power_state: 'on' }))] }).vms;
+    expect(first).toMatchObject({ power_state: 'off', readiness: 'ready', findings: [] });
   });
 
   it('says what failed, what to do, and what was planned', () => {

@@ -34,7 +34,7 @@ export const info: Finding = {
   remedy: 'Nothing has to be done.',
 };
 
-export { disk, nic } from '../sample-vm.js';
+export { disk } from '../sample-vm.js';
 
 /** A healthy VM as an inventory shows it: off, one disk of 40 GiB that holds 3, one NIC. */
 export function vm({ findings = [], ...more }: Partial<InventoryVm> = {}): InventoryVm {

@@ -19,6 +19,7 @@ function detailsOf(vm, findings, runs) {
       ['Provisioned, held', `${formatBytes(vm.capacity_bytes)}, ${formatBytes(vm.allocated_bytes)}`],
       ['Time to copy', vm.moved ? 'moved' : formatSeconds(vm.estimate_seconds)],
       ['Configuration', el('code', {}, foreign(vm.vmx_path))],
+      ...(vm.target?.server ? targetFacts(vm.target.server) : []),
     ]),
     el('h3', {}, 'Findings'),
     findings.length === 0
@@ -29,6 +30,17 @@ function detailsOf(vm, findings, runs) {
     el('h3', {}, 'NICs'),
     vm.nics.length === 0 ? el('p', { class: 'muted' }, 'It has none.') : nicsOf(vm),
   );
+}
+
+/**
+ * @param {{ name: string, flavor: string, server_id: string | null }} server
+ * @returns {[string, Child][]}
+ */
+function targetFacts({ name, flavor, server_id }) {
+  return [
+    ['Target', foreign(`${name}, ${flavor}`)],
+    ['Server', el('code', {}, foreign(server_id ?? 'not made'))],
+  ];
 }
 
 /** @param {ReportFinding} finding */
@@ -106,7 +118,7 @@ function nicsOf(vm) {
       foreign(nic.network ?? '–'),
       nic.vlan_id === null ? '–' : nic.vlan_id === 4095 ? 'trunk' : nic.vlan_id,
       nic.connected === null ? '–' : nic.connected ? 'yes' : 'no',
-      nic.ip_addresses.length === 0 ? '–' : foreign(nic.ip_addresses.join('  ')),
+      nic.ip_addresses.length === 0 ? '–' : foreign(nic.ip_addresses.join(', ')),
     ]),
   );
 }

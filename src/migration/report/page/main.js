@@ -25,7 +25,7 @@ byId('foot').append(
     'p',
     {},
     'Made by ',
-    el('a', { href: '#head' }, `stackferry ${visible(report.program)}`),
+    `stackferry ${visible(report.program)}`,
     ' · nothing was changed for it, on the host or in the cloud.',
   ),
 );

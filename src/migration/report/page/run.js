@@ -143,7 +143,7 @@ function targetOf({ target }) {
   }
   for (const item of target.ports) {
     const more = [item.network, item.mac, ...item.ip_addresses].flatMap((part) => part ?? []);
-    rows.push(['Port', foreign(item.label), id(item.port_id), foreign(more.join('  '))]);
+    rows.push(['Port', foreign(item.label), id(item.port_id), foreign(more.join(', '))]);
   }
   if (rows.length === 0) return el('p', { class: 'muted' }, 'Nothing was made there, and nothing planned.');
   return dataTable('What is in the cloud', [{ text: 'What' }, { text: 'Name' }, { text: 'Id' }, { text: '' }], rows);
