@@ -6,6 +6,7 @@ import { register as convert } from './convert.js';
 import { register as doctor } from './doctor.js';
 import { register as estimate } from './estimate.js';
 import { register as exportCommand } from './export.js';
+import { register as guide } from './guide.js';
 import { register as inventory } from './inventory.js';
 import { register as migrate } from './migrate.js';
 import { register as plan } from './plan.js';
@@ -21,6 +22,7 @@ const commands = [
   doctor,
   inventory,
   plan,
+  guide,
   estimate,
   migrate,
   exportCommand,

@@ -1,0 +1,370 @@
+import { posix } from 'node:path';
+import type { PlannedVm } from '../plan/document/index.js';
+import { imageFileOf, shown } from './names.js';
+import { stillOff } from './source-steps.js';
+import type { GuideCommand, GuideInput, GuideServer, GuideStep, UndoCommand } from './types.js';
+import { command, openstack, option, variable, type Word } from './words.js';
+
+type Image = PlannedVm['images'][number];
+type Volume = PlannedVm['volumes'][number];
+type Port = PlannedVm['ports'][number];
+
+/** How long each may take: what `migrate` waits, too. */
+const VOLUME_SECONDS = 7200;
+const SERVER_SECONDS = 600;
+const BOOT_SECONDS = 300;
+
+/** The client writes these on an image by itself; a migration has none of them, and volumes would inherit them. */
+const CLIENT_PROPERTIES = ['md5', 'sha256', 'object'].map((name) => `owner_specified.openstack.${name}`);
+
+const property = (key: string, value: string): Word[] => option('--property', `${key}=${value}`);
+
+export function imageStep(image: Image, index: number): GuideStep {
+  const id = `IMAGE${index}`;
+  const file = imageFileOf(image.label, image.format);
+  const firmware =
+    image.properties['hw_firmware_type'] === 'uefi' ? ' The VM boots by UEFI, and so will the server.' : '';
+  return {
+    title: `Upload the image of ${image.label}`,
+    why: `The properties decide what hardware the server gets.${firmware} The client adds three properties of its own, which are taken off again (an older client has none, and says so).`,
+    commands: [
+      {
+        kind: 'make',
+        variable: id,
+        text: openstack(['image', 'create'], image.name, [
+          ...['--private', '--disk-format', image.format, '--container-format', 'bare'],
+          ...['--min-disk', String(image.min_disk_gib), '--file', file],
+          ...Object.entries(image.properties).flatMap(([key, value]) => property(key, value)),
+          ...['-f', 'value', '-c', 'id'],
+        ]),
+      },
+      {
+        kind: 'run',
+        text: `${command('openstack', 'image', 'unset', ...CLIENT_PROPERTIES.flatMap((name) => ['--property', name]), variable(id))} || true`,
+      },
+    ],
+    check: {
+      text: "Glance's hash is the file's, and the image is active.",
+      commands: [
+        {
+          kind: 'check',
+          text: `openstack image show "$${id}" -f json | grep -F "$(sha512sum < ${file} | cut -d ' ' -f 1)"`,
+          wrong: `image ${shown(image.name)} does not hold what ${file} holds`,
+        },
+        {
+          kind: 'check',
+          text: `test "$(openstack image show "$${id}" -f value -c status)" = active`,
+          wrong: `image ${shown(image.name)} is not active`,
+        },
+      ],
+    },
+    undo: { text: 'Delete the image.', commands: [{ variable: id, text: `openstack image delete "$${id}"` }] },
+  };
+}
+
+/** `images`: of the same VM, for a volume is made of the image of its label. */
+export function volumeStep(volume: Volume, index: number, images: readonly Image[]): GuideStep {
+  const image = images.findIndex(({ label }) => label === volume.label);
+  const id = `VOLUME${index}`;
+  const bootable = String(volume.boot);
+  return {
+    title: `Make the volume of ${volume.label}`,
+    why: `${volume.size_gib} GiB: sizes are whole GiB, rounded up. ${volume.boot ? 'The server boots from it.' : 'Cinder takes every volume of an image for bootable; only the boot disk shall be.'}`,
+    commands: [
+      {
+        kind: 'make',
+        variable: id,
+        text: openstack(['volume', 'create'], volume.name, [
+          ...['--image', variable(`IMAGE${image}`), '--size', String(volume.size_gib)],
+          ...(volume.type === null ? [] : option('--type', volume.type)),
+          ...(volume.zone === null ? [] : option('--availability-zone', volume.zone)),
+          ...['-f', 'value', '-c', 'id'],
+        ]),
+      },
+      {
+        kind: 'wait',
+        text: `openstack volume show "$${id}" -f value -c status`,
+        what: `volume ${shown(volume.name)} to be available`,
+        wanted: '^(available|in-use)$', // the latter when the script is run again: the server has it
+        failed: '^error',
+        seconds: VOLUME_SECONDS,
+      },
+      { kind: 'run', text: `openstack volume set ${volume.boot ? '--bootable' : '--non-bootable'} "$${id}"` },
+    ],
+    check: {
+      text: `It is ${volume.boot ? '' : 'not '}bootable, and carries the properties of the image (volume_image_metadata).`,
+      commands: [
+        {
+          kind: 'check',
+          text: `test "$(openstack volume show "$${id}" -f value -c bootable)" = ${bootable}`,
+          wrong: `volume ${shown(volume.name)} should have bootable=${bootable}`,
+        },
+        {
+          kind: 'run',
+          text: `openstack volume show "$${id}" -f value -c size -c type -c volume_image_metadata`,
+          page: true,
+        },
+      ],
+    },
+    undo: {
+      text: 'Delete the volume, and wait until it is gone: an image may not go before it.',
+      commands: [
+        { variable: id, text: `openstack volume delete "$${id}"` },
+        {
+          variable: id,
+          text: `while openstack volume show "$${id}" -f value -c status 2>/dev/null | grep deleting; do sleep 2; done`,
+        },
+      ],
+    },
+  };
+}
+
+export function portStep(port: Port, index: number): GuideStep {
+  const id = `PORT${index}`;
+  const groups = port.security_groups;
+  return {
+    title: `Make the port of ${port.label}`,
+    why: [
+      port.mac === null
+        ? 'Neutron chooses a MAC address.'
+        : `The MAC address is kept, for a guest may know its NIC by it. If it is taken, ${port.mac_required ? 'find out by what: this one was asked for' : 'leave --mac-address out, and look at the network configuration inside the guest'}.`,
+      groups === null
+        ? "The project's default security group lets in only its own members."
+        : groups.length === 0
+          ? 'No security group: nothing gets in.'
+          : '',
+    ]
+      .join(' ')
+      .trim(),
+    commands: [
+      {
+        kind: 'make',
+        variable: id,
+        text: openstack(['port', 'create'], port.name, [
+          ...option('--network', port.network),
+          ...(port.mac === null ? [] : ['--mac-address', port.mac]),
+          ...(port.addresses ?? []).flatMap((address) => ['--fixed-ip', fixedIp(address)]),
+          ...(port.addresses?.length === 0 ? ['--no-fixed-ip'] : []),
+          ...(groups === null
+            ? []
+            : groups.length === 0
+              ? ['--no-security-group']
+              : groups.flatMap((group) => option('--security-group', group))),
+          ...['-f', 'value', '-c', 'id'],
+        ]),
+      },
+    ],
+    check: {
+      text: 'Its MAC address and its addresses are what you want.',
+      commands: [
+        ...(port.mac === null
+          ? []
+          : [
+              {
+                kind: 'check',
+                text: `test "$(openstack port show "$${id}" -f value -c mac_address)" = ${port.mac}`,
+                wrong: `port ${shown(port.name)} does not have the MAC ${port.mac}`,
+              } satisfies GuideCommand,
+            ]),
+        { kind: 'run', text: `openstack port show "$${id}" -f value -c mac_address -c fixed_ips` },
+      ],
+    },
+    undo: { text: 'Delete the port.', commands: [{ variable: id, text: `openstack port delete "$${id}"` }] },
+  };
+}
+
+function fixedIp({ subnet, ip }: { subnet?: string; ip?: string }): string {
+  return [subnet === undefined ? '' : `subnet=${subnet}`, ip === undefined ? '' : `ip-address=${ip}`]
+    .filter((part) => part !== '')
+    .join(',');
+}
+
+/** For a flavor that the plan wants made: clouds let only admins do that. */
+export function flavorStep(server: GuideServer, input: GuideInput): GuideStep[] {
+  const size = server.create_flavor;
+  if (size === null) return [];
+  const create = openstack(['flavor', 'create'], server.flavor, [
+    ...['--id', server.flavor, '--vcpus', String(size.vcpus), '--ram', String(size.ram_mib), '--disk', '0'],
+    '--private',
+    ...(input.cloud === null ? [] : ['--project', input.cloud.project_id]),
+  ]);
+  const show = (column: string) => openstack(['flavor', 'show'], server.flavor, ['-f', 'value', '-c', column]);
+  const has = (column: string, value: number): GuideCommand => ({
+    kind: 'check',
+    text: `test "$(${show(column)})" = ${value}`,
+    wrong: `flavor ${shown(server.flavor)} has another size`,
+  });
+  return [
+    {
+      title: `Make the flavor ${shown(server.flavor)}`,
+      why: 'No flavor has exactly this size. Most clouds let only admins make one.',
+      commands: [{ kind: 'run', text: `${show('id')} 2>/dev/null ||\n  ${create}` }],
+      check: {
+        text: `It has ${size.vcpus} vCPU and ${size.ram_mib} MiB.`,
+        commands: [has('vcpus', size.vcpus), has('ram', size.ram_mib)],
+      },
+      undo: {
+        text: 'Delete it, if no other server uses it.',
+        commands: [{ text: openstack(['flavor', 'delete'], server.flavor, []), byHand: true }],
+      },
+    },
+  ];
+}
+
+export function serverStep(input: GuideInput, server: GuideServer): GuideStep {
+  const disks = input.volumes
+    .slice(1)
+    .flatMap((_, index): Word[] => [
+      '--block-device',
+      [
+        'uuid=',
+        variable(`VOLUME${index + 1}`),
+        ',source_type=volume,destination_type=volume,boot_index=-1,delete_on_termination=false',
+      ],
+    ]);
+  const { version, hostname, tags } = novaWords(server, input.cloud?.compute ?? null);
+  const create = openstack(['--os-compute-api-version', version, 'server', 'create'], server.name, [
+    ...option('--flavor', server.flavor),
+    ...['--volume', variable('VOLUME0')],
+    ...disks,
+    ...(input.ports.length === 0
+      ? ['--nic', 'none']
+      : input.ports.flatMap((_, index): Word[] => ['--port', variable(`PORT${index}`)])),
+    ...(hostname === null ? [] : option('--hostname', hostname)),
+    ...(server.key_name === null ? [] : option('--key-name', server.key_name)),
+    ...(server.zone === null ? [] : option('--availability-zone', server.zone)),
+    ...(server.config_drive ? ['--use-config-drive'] : []),
+    ...Object.entries(server.metadata).flatMap(([key, value]) => property(key, value)),
+    ...tags.flatMap((tag) => option('--tag', tag)),
+    ...['-f', 'value', '-c', 'id'],
+  ]);
+  const name = shown(server.name);
+  return {
+    title: `Make the server ${name}`,
+    why:
+      'First a last look at the source: it must be off, or two machines with one identity would run. The volumes follow in ' +
+      'the order of the disks, the ports in the order of the NICs, and no volume goes when the server is deleted. Nova ' +
+      'starts the server at once.',
+    commands: [
+      stillOff(input),
+      { kind: 'make', variable: 'SERVER', text: create },
+      {
+        kind: 'wait',
+        text: 'openstack server show "$SERVER" -f value -c status',
+        what: `server ${name} to be ACTIVE`,
+        wanted: '^ACTIVE$',
+        failed: '^ERROR$',
+        seconds: SERVER_SECONDS,
+      },
+    ],
+    check: {
+      text: 'ACTIVE says that the hypervisor runs it. If it is ERROR, its fault says why (openstack server show).',
+      commands: [{ kind: 'run', text: 'openstack server show "$SERVER" -f value -c name -c status -c addresses' }],
+    },
+    undo: {
+      text: 'Delete the server; its volumes stay. What its guest has written since it started stays in them only.',
+      commands: [{ variable: 'SERVER', text: 'openstack server delete --wait "$SERVER"' }],
+    },
+  };
+}
+
+/** What this Nova understands of the plan, and the microversion that says it; the newest is assumed where not known. */
+function novaWords(
+  server: GuideServer,
+  newest: string | null,
+): { version: string; hostname: string | null; tags: readonly string[] } {
+  const knows = (minor: number) => newest === null || Number(newest.split('.')[1] ?? 0) >= minor;
+  const hostname = knows(90) ? server.hostname : null;
+  const tags = knows(52) ? server.tags : [];
+  // 2.37: no network at all; before 2.19 Nova made the name a description, too.
+  const wanted = hostname !== null ? 90 : tags.length > 0 ? 52 : 37;
+  return { version: knows(wanted) ? `2.${wanted}` : (newest ?? '2.1'), hostname, tags };
+}
+
+export function bootStep(input: GuideInput, server: GuideServer): GuideStep | null {
+  if (input.waitFor === 'active') return null;
+  const name = shown(server.name);
+  const wait = (text: string, wanted: string, failed: string | null): GuideCommand => ({
+    kind: 'wait',
+    text,
+    what: `a sign of life of ${name}`,
+    wanted,
+    failed,
+    seconds: BOOT_SECONDS,
+  });
+  if (input.waitFor === 'console') {
+    return bootOf(
+      'The console is the proof that the guest has booted: it shows a login prompt. A guest whose console is not serial shows none: look at its screen (openstack console url show).',
+      [wait('openstack console log show "$SERVER"', 'login:', 'Kernel panic - not syncing')],
+    );
+  }
+  const address: GuideCommand = {
+    kind: 'ask',
+    variable: 'ADDRESS',
+    text: `openstack port show "$PORT0" -f json -c fixed_ips | sed -n 's/.*"ip_address": "\\([^"]*\\)".*/\\1/p' | head -n 1`,
+  };
+  const port = /^tcp:(\d+)$/.exec(input.waitFor)?.[1];
+  if (port === undefined) {
+    return bootOf('The guest answers to ping (a security group must let it in).', [
+      address,
+      wait('ping -c 1 -W 2 "$ADDRESS"', ' 0% packet loss', null),
+    ]);
+  }
+  return bootOf(`The guest answers on TCP port ${port} (a security group must let it in).`, [
+    address,
+    wait(`timeout 3 bash -c ': < "/dev/tcp/$0/$1" && echo open' "$ADDRESS" ${port}`, '^open$', null),
+  ]);
+}
+
+function bootOf(why: string, commands: GuideCommand[]): GuideStep {
+  return {
+    title: 'See it boot',
+    why,
+    commands,
+    check: { text: 'Log in, and look at what runs on it.', commands: [] },
+    undo: { text: 'Nothing was changed.', commands: [] satisfies UndoCommand[] },
+  };
+}
+
+/** The last lines that are no migration any more. */
+export function guestStep(input: GuideInput): GuideStep {
+  const linux = !/^win/i.test(input.vm.guest_id ?? '');
+  return {
+    title: 'Inside the guest',
+    why: linux
+      ? 'The guest finds another machine: disks on another bus, another NIC, another way out. Look at fstab (UUIDs instead of device names), at the network configuration (the interface may have a new name; its address must be the one that the port has), take open-vm-tools off and put qemu-guest-agent on.'
+      : 'Windows finds another machine: install the virtio drivers (before it moves, if it does not boot), look at the network configuration (its address must be the one that the port has), take VMware Tools off and put the QEMU guest agent on.',
+    commands: [],
+    check: {
+      text: linux ? 'In the guest:' : 'In the guest, in PowerShell: Get-Disk; Get-NetIPAddress',
+      commands: linux ? [{ kind: 'run', text: 'lsblk -f; sudo findmnt --verify; ip -br addr', page: true }] : [],
+    },
+    undo: { text: 'Not needed: undoing the server leaves the VM on the host as it is.', commands: [] },
+    later: true,
+  };
+}
+
+/** The images have served when the server runs. */
+export function cleanStep(input: GuideInput): GuideStep {
+  const files = input.disks.flatMap(({ label }) => {
+    const image = input.images.find((item) => item.label === label);
+    return [
+      posix.normalize(imageFileOf(label, image?.format ?? 'raw')),
+      imageFileOf(label, 'raw').replace(/\.raw$/, ''),
+    ];
+  });
+  const images = input.images.map((_, index) => variable(`IMAGE${index}`));
+  return {
+    title: 'Clean up',
+    why: 'When the server does what the VM did, files and images have served. The VM on the host stays, off, until you delete it there.',
+    commands: [
+      { kind: 'run', text: command('rm', '-rf', ...files) },
+      ...(images.length === 0
+        ? []
+        : [{ kind: 'run', text: command('openstack', 'image', 'delete', ...images) } as const]),
+    ],
+    check: { text: 'Never start both: the VM on the host and the server have one identity.', commands: [] },
+    undo: { text: 'Copy and upload again.', commands: [] },
+    later: true,
+  };
+}

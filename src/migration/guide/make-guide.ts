@@ -1,0 +1,142 @@
+import { StackferryError, UsageError } from '../../core/index.js';
+import { selectVms, type EsxiHost, type VmRecord } from '../../esxi/index.js';
+import type { SshShell } from '../../esxi/ssh/index.js';
+import type { Cloud } from '../../openstack/index.js';
+import { readCloudFacts } from '../cloud-facts.js';
+import { assertSameCloud } from '../diff-plan.js';
+import { findingsOf } from '../findings/index.js';
+import { makePlan, readHost, type PlanRequest } from '../make-plan.js';
+import { changesOf, settleVm, type PlanDocument, type PlannedVm, type ResolvedVm } from '../plan/document/index.js';
+import type { SessionBase } from '../session.js';
+import { readDiskFiles } from './disk-files.js';
+import type { GuideCloud, GuideInput } from './types.js';
+
+/** Variables for the guide's shell, and who makes it. */
+export interface GuideOrigin {
+  variables: GuideCloud['variables'];
+  program: string;
+}
+
+/** The guide of one VM of the host, with the choices that a plan would hold. Reads, and changes nothing. */
+export async function guideOfVm(base: SessionBase, request: PlanRequest, origin: GuideOrigin): Promise<GuideInput> {
+  const inventory = request.inventory ?? (await readHost(base, request.selectors));
+  oneOf(selectVms(inventory, request.selectors), (vm) => `${vm.name} (id:${vm.id})`, request.selectors.join(', '));
+  const made = await makePlan(base, { ...request, inventory });
+  const [item] = made.items;
+  if (!item) throw new Error('a plan without a VM');
+  return inputOf(base, item.vm, item.planned, item.resolved, {
+    ...origin,
+    program: `${origin.program}, on ${made.plan.created_at.slice(0, 10)}`,
+    address: request.address,
+    findings: item.findings,
+  });
+}
+
+/**
+ * The guide of one VM of a plan file.
+ * @throws StackferryError `plan.outdated` where the VM is no longer what the plan was made for; `plan.other_cloud`.
+ */
+export async function guideOfPlan(
+  base: SessionBase,
+  plan: PlanDocument,
+  selector: string | undefined,
+  origin: GuideOrigin,
+): Promise<GuideInput> {
+  const planned = oneOf(
+    plan.vms.filter(({ vm }) => selector === undefined || isMeant(vm, selector)),
+    ({ vm }) => `${vm.name} (id:${vm.id})`,
+    selector,
+  );
+  const inventory = await readHost(base, [`id:${planned.vm.id}`]);
+  const [vm] = selectVms(inventory, [`id:${planned.vm.id}`]);
+  if (!vm) throw new UsageError(`VM ${planned.vm.name} (id:${planned.vm.id}) of the plan is no longer on the host.`);
+  const changes = changesOf(planned, vm).filter(({ material }) => material);
+  if (changes.length > 0) {
+    const what = changes.map(({ subject, message }) => (subject === 'vm' ? message : `${subject}: ${message}`));
+    throw new StackferryError('plan.outdated', `${vm.name} has changed since the plan was made: ${what.join('; ')}.`, {
+      hint: 'Make the plan anew: stackferry plan --vm NAME -o FILE',
+      exitCode: 3,
+    });
+  }
+  const cloud = await base.doors.cloud(base.ctx);
+  assertSameCloud(plan, cloud);
+  const facts = await readCloudFacts(cloud, { keypairs: planned.server.key_name !== null });
+  return inputOf(base, vm, planned, settleVm(planned, facts), {
+    ...origin,
+    program: `${origin.program}, from the plan of ${plan.created_at.slice(0, 10)}`,
+    address: plan.source,
+    findings: findingsOf(vm, inventory),
+  });
+}
+
+function isMeant(vm: PlannedVm['vm'], selector: string): boolean {
+  return vm.name === selector || `id:${vm.id}` === selector || `uuid:${vm.uuid ?? ''}` === selector.toLowerCase();
+}
+
+function oneOf<T>(found: readonly T[], name: (item: T) => string, selector: string | undefined): T {
+  const [only, ...more] = found;
+  if (!only) throw new UsageError(`No VM fits --vm ${selector ?? ''}.`, 'List them with: stackferry inventory');
+  if (more.length === 0) return only;
+  const names = found.map(name);
+  const shown = names.length > 8 ? `${names.slice(0, 8).join(', ')}, …` : names.join(', ');
+  throw new UsageError(`A guide is for one VM, and these are ${found.length}: ${shown}.`, 'Name one: --vm id:N');
+}
+
+async function inputOf(
+  base: SessionBase,
+  vm: VmRecord,
+  planned: PlannedVm,
+  resolved: ResolvedVm,
+  given: GuideOrigin & { address: PlanRequest['address']; findings: GuideInput['findings'] },
+): Promise<GuideInput> {
+  const [host, cloud] = await Promise.all([base.doors.host(base.ctx), base.doors.cloud(base.ctx)]);
+  const labels = planned.volumes.map(({ label }) => label);
+  const moving = vm.disks.filter(({ label }) => labels.includes(label));
+  const gone = labels.find((label) => !moving.some((disk) => disk.label === label));
+  if (gone !== undefined) throw new UsageError(`The plan names disk ${gone}, which ${vm.name} does not have.`);
+  return {
+    origin: `Made by ${given.program}. Nothing was changed to make it.`,
+    vm,
+    host: { ...given.address, fingerprint: fingerprintOf(host) },
+    cloud: {
+      name: cloud.name,
+      project_id: cloud.project.id,
+      project_name: cloud.project.name,
+      variables: given.variables,
+      compute: await computeVersion(cloud),
+    },
+    disks: await readDiskFiles(host.shell, moving, base.ctx),
+    skipped: vm.disks.map(({ label }) => label).filter((label) => !labels.includes(label)),
+    images: planned.images,
+    volumes: planned.volumes,
+    ports: planned.ports.map((port, index) => speakable(port, resolved.ports[index]?.fixed_ips ?? null)),
+    server: { ...planned.server, create_flavor: resolved.server.create_flavor ?? null },
+    waitFor: planned.wait_for,
+    findings: given.findings,
+  };
+}
+
+/** The client splits `--fixed-ip` at commas: a subnet whose name holds one is called by its id. */
+function speakable(
+  port: GuideInput['ports'][number],
+  fixed: ResolvedVm['ports'][number]['fixed_ips'],
+): GuideInput['ports'][number] {
+  const addresses = port.addresses?.map((address, index) => {
+    const id = fixed?.[index]?.subnet_id;
+    return address.subnet !== undefined && /[,=]/.test(address.subnet) && id !== undefined
+      ? { ...address, subnet: id }
+      : address;
+  });
+  return { ...port, addresses: addresses ?? null };
+}
+
+/** The key by which the host has just been recognised; one that nobody compared with anything proves nothing. */
+function fingerprintOf({ shell }: EsxiHost): string | null {
+  if (!('facts' in shell)) return null;
+  const { facts } = shell as SshShell;
+  return facts.hostKeyTrust === 'insecure' ? null : facts.hostKeyFingerprint;
+}
+
+async function computeVersion(cloud: Cloud): Promise<string | null> {
+  return (await cloud.services()).find(({ type }) => type === 'compute')?.microversion ?? null;
+}
