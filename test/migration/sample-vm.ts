@@ -70,6 +70,7 @@ export function vm({ facts, ...given }: VmChanges = {}): VmRecord {
       vmxDatastore: 'datastore1',
       diskDatastores: Object.fromEntries(disks.map(({ label }) => [label, 'datastore1'])),
       diskProblems: {},
+      rawDisks: {},
       staticMacs: [],
       promiscuousNics: [],
       startDisconnectedNics: [],

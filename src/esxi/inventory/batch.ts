@@ -23,6 +23,7 @@ const MAX_SCRIPT_BYTES = 30 * 1024;
  * - `e WORDS…` is `esxcli` with csv, or as a table where the host knows no `--formatter`.
  * - `f NAME FILE BLOCKS` frames up to BLOCKS x 64 KiB of a regular file; `l` refuses symbolic links.
  * - `s NAME FILE` frames a file's size and allocation, by `stat`, or by `ls` and `du` where that is missing.
+ * - `o NAME FILE` is `s` with the reason why not even a sector can be read (a lock) behind it, where that is so.
  */
 const PRELUDE = `p() { sed 's/^/|/'; }
 h() { printf '@%s\\n' "$1"; shift; { "$@"; printf '\\n%s\\n' $?; } | p; }
@@ -34,6 +35,8 @@ f() { printf '@%s\\n' "$1"; k "$2"; c "$2" "$3" | p; }
 l() { printf '@%s\\n' "$1"; k "$2"; [ ! -L "$2" ] || r=46; c "$2" "$3" | p; }
 t() { if [ $r = 0 ]; then stat -c '%s %b %B' "$1" 2>/dev/null || { ls -ln "$1"; du -k "$1"; } 2>&1; fi; printf '\\n%s\\n' $r; }
 s() { printf '@%s\\n' "$1"; k "$2"; [ ! -L "$2" ] || r=46; t "$2" | p; }
+b() { [ $r != 0 ] || m=$(dd if="$1" of=/dev/null bs=512 count=1 2>&1) || printf '%s\\n' "$m"; t "$1"; }
+o() { printf '@%s\\n' "$1"; k "$2"; [ ! -L "$2" ] || r=46; b "$2" | p; }
 `;
 
 /** A line of a script; with `folder`, the shell's `$d` holds that folder where the line runs. */
@@ -156,12 +159,12 @@ export async function inChunks<T>(
 }
 
 /**
- * Reads regular files (`l`: up to so many blocks of 64 KiB) or their sizes (`s`), all in as few commands as fit.
+ * Reads regular files (`l`: up to so many blocks of 64 KiB) or their sizes (`s`; `o` with a try to read), all in as few commands as fit.
  * The result is by absolute path.
  */
 export async function runOnFiles(
   shell: RemoteShell,
-  verb: 'l' | 's',
+  verb: 'l' | 's' | 'o',
   paths: Iterable<string>,
   blocks = 1,
 ): Promise<Map<string, Frame>> {

@@ -31,12 +31,15 @@ export interface DiskResult {
   problems: DiskProblem[];
   /** Name of the datastore of the newest descriptor. */
   datastore: string | null;
+  /** The mapping at the bottom of the chain. */
+  raw: 'rdm_virtual' | 'rdm_physical' | null;
 }
 
 /**
  * Reads the descriptors and looks at the extent files of all disks of all VMs together: a round trip for the newest
  * descriptors (with those that are likely below them), one for each deeper level that this did not foresee, and one
- * for the extents.
+ * for the extents. Of the extents a sector is read, for only that shows that another holds one locked; never of a raw
+ * device's, whose LUN may not answer.
  */
 export async function readDisks(
   shell: RemoteShell,
@@ -46,14 +49,17 @@ export async function readDisks(
   const newest = tasks.map(({ device, folder }) => paths.resolve(device.fileName ?? '', folder));
   const files = await readDescriptors(shell, tasks, newest, paths);
   const chains = newest.map((path) => (path === null ? null : walkChain(path, files, paths)));
-  const extents = new Set<string>();
+  const [extents, mappings] = [new Set<string>(), new Set<string>()];
   for (const link of chains.flatMap((chain) => chain?.links ?? [])) {
     for (const extent of link.descriptor.extents) {
       const path = extent.type === 'ZERO' ? null : extentPath(extent, link.path, paths);
-      if (path !== null) extents.add(path);
+      if (path !== null) (extent.type.startsWith('VMFSR') ? mappings : extents).add(path);
     }
   }
-  const sizes = await runOnFiles(shell, 's', extents);
+  const sizes = new Map([
+    ...(await runOnFiles(shell, 'o', extents)),
+    ...(mappings.size > 0 ? await runOnFiles(shell, 's', mappings) : []),
+  ]);
   return tasks.map(({ device }, i) => diskResult(device, newest[i] ?? null, chains[i] ?? null, sizes, paths));
 }
 
@@ -102,18 +108,20 @@ function diskResult(
   const top = chain?.links[0];
   const kind = top ? kindOf(top.descriptor) : device.rdm;
   const capacity = top ? capacityBytes(top.descriptor) : device.capacityBytes;
-  const isRdm = device.rdm !== null || kind === 'rdm_virtual' || kind === 'rdm_physical';
+  const base = chain?.links.at(-1);
+  const raw = rawOf(kind) ?? (base ? rawOf(kindOf(base.descriptor)) : null) ?? device.rdm;
   const allocated = new Map<string, number | null>();
   const links = chain?.links ?? [];
   for (const link of links) problems.push(...extentProblems(link, sizes, paths, allocated));
-  if (capacity !== null && capacity > (isRdm ? MAX_RDM_BYTES : MAX_DISK_BYTES)) {
+  if (capacity !== null && capacity > (raw !== null ? MAX_RDM_BYTES : MAX_DISK_BYTES)) {
     problems.push({
       code: 'disk.too_large',
       message: `The descriptor says ${capacity} bytes: more than a disk on ESXi can have.`,
     });
   }
   // Of a chain that is only known in part nobody can say what the datastore holds for it.
-  const complete = links.length > 0 && problems.every(({ code }) => code === 'disk.too_large');
+  const complete =
+    links.length > 0 && problems.every(({ code }) => code === 'disk.too_large' || code === 'disk.locked');
   const names = links.map((link) => paths.toDatastore(link.path)).reverse();
   const name = path === null ? null : paths.toDatastore(path);
   return {
@@ -130,7 +138,12 @@ function diskResult(
     },
     problems: unique(problems),
     datastore: path === null ? null : paths.datastoreOf(path),
+    raw,
   };
+}
+
+function rawOf(kind: DiskRecord['kind']): DiskResult['raw'] {
+  return kind === 'rdm_virtual' || kind === 'rdm_physical' ? kind : null;
 }
 
 /** Null if any of them is not known. */
@@ -176,6 +189,13 @@ function extentProblems(
     if (extent.type === 'ZERO') continue;
     const path = extentPath(extent, link.path, paths);
     const written = JSON.stringify((extent.fileName ?? '').slice(0, 200));
+    if (/^[a-z]+:\/\//i.test(extent.fileName ?? '')) {
+      problems.push({
+        code: 'disk.unsupported',
+        message: `${name}: its data lies in ${written}, an object of vSAN or vVols that is no file.`,
+      });
+      continue;
+    }
     if (path === null) {
       bad(`its extent ${written} leads out of the datastores`);
       continue;
@@ -187,6 +207,9 @@ function extentProblems(
       bad(`its extent ${written} is ${file === 'symlink' ? 'a symbolic link' : 'not a regular file'}`);
     } else {
       allocated.set(path, file.allocated);
+      if (file.locked) {
+        problems.push({ code: 'disk.locked', message: `The extent ${paths.toDatastore(path)} is locked.` });
+      }
       if (isFlat(extent))
         ends.set(path, Math.max(ends.get(path) ?? 0, (extent.offset + extent.sectors) * SECTOR_BYTES));
       else if (file.size === 0 && !extent.type.startsWith('VMFSR')) bad(`its extent ${written} is empty`);
@@ -205,9 +228,10 @@ function isFlat(extent: VmdkExtent): boolean {
   return extent.type === 'VMFS' || extent.type === 'FLAT';
 }
 
-type FileSize = { size: number | null; allocated: number | null } | 'missing' | 'symlink' | 'not a file';
+type FileSize =
+  { size: number | null; allocated: number | null; locked: boolean } | 'missing' | 'symlink' | 'not a file';
 
-/** `SIZE BLOCKS BLOCKSIZE` of stat, or the lines of `ls -ln` and `du -k`. */
+/** `SIZE BLOCKS BLOCKSIZE` of stat, or the lines of `ls -ln` and `du -k`; then dd's words where it failed. */
 function fileOf(frame: Frame | undefined): FileSize {
   switch (frame?.status) {
     case FILE_STATUS.missing:
@@ -219,11 +243,12 @@ function fileOf(frame: Frame | undefined): FileSize {
     default:
   }
   const text = textOf(frame);
+  const locked = /^dd: .*: device or resource busy\s*$/im.test(text);
   const stat = /^(\d+) (\d+) (\d+)\s*$/m.exec(text);
-  if (stat) return { size: Number(stat[1]), allocated: Number(stat[2]) * Number(stat[3]) };
+  if (stat) return { size: Number(stat[1]), allocated: Number(stat[2]) * Number(stat[3]), locked };
   const ls = /^-\S*\s+\d+\s+\S+\s+\S+\s+(\d+)\s/m.exec(text);
   const du = /^(\d+)\s+\/\S/m.exec(text);
-  return { size: ls ? Number(ls[1]) : null, allocated: du ? Number(du[1]) * 1024 : null };
+  return { size: ls ? Number(ls[1]) : null, allocated: du ? Number(du[1]) * 1024 : null, locked };
 }
 
 function unique(problems: readonly DiskProblem[]): DiskProblem[] {

@@ -7,6 +7,11 @@ import { wholeNumber } from './datastores.js';
 import type { NetworkRecord } from './schema.js';
 import { nonEmpty } from '../parse/non-empty.js';
 
+/** In names of networks `/`, `\` and `%` are written `%2f`, `%5c` and `%25` (vSphere API, ManagedEntity.name). */
+export function decodeNetworkName(written: string): string {
+  return written.replace(/%(2f|5c|25)/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+}
+
 /** The port groups of `esxcli network vswitch standard portgroup list` (csv or table). */
 export function networksOfEsxcli(text: string): NetworkRecord[] {
   return parseEsxcliList(text).flatMap((row) => {

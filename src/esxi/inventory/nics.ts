@@ -1,6 +1,7 @@
 import { isObject, pick, pickArray, pickBoolean, pickNumber, pickString, type VimValue } from '../parse/vim-object.js';
 import type { Vmx } from '../parse/vmx.js';
 import { type Device, type Devices, connection } from './devices.js';
+import { decodeNetworkName } from './networks.js';
 import type { NetworkRecord, NicRecord } from './schema.js';
 import { nonEmpty } from '../parse/non-empty.js';
 
@@ -72,7 +73,7 @@ export function nicsOf(sources: NicSources): Nic[] {
   const fromVmx = new Map(nicsOfVmx(vmx).map((nic) => [nic.label, nic]));
   const fromDevices = new Map((devices ? nicsOfDevices(devices) : []).map((nic) => [nic.label, nic]));
   const [first, second] = sources.preferDevices && devices ? [fromDevices, fromVmx] : [fromVmx, fromDevices];
-  const addresses = guestNics(guest);
+  const addresses = guestNics(guest, first.size);
   return [...first.values()]
     .sort((a, b) => a.key - b.key)
     .map((nic) => {
@@ -98,8 +99,11 @@ function nicOf(
   networks: readonly NetworkRecord[],
 ): Nic {
   const byMac = addresses.filter(({ mac }) => mac !== null && mac === config.mac);
-  const seen = byMac.length > 0 ? byMac : addresses.filter(({ key, mac }) => mac === null && key === config.key);
-  const network = networkName(config.network, networks);
+  const seen =
+    byMac.length > 0 ? byMac : addresses.filter(({ key, mac }) => mac === null && (key === null || key === config.key));
+  // A port of a distributed switch has no name in the configuration; Tools may have heard it.
+  const written = config.network ?? seen[0]?.network ?? null;
+  const network = written === null ? null : decodeNetworkName(written);
   const now = config.connected ?? seen[0]?.connected ?? null;
   return {
     record: {
@@ -205,29 +209,29 @@ function macOf(text: string): string | null {
   return /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) ? mac : null;
 }
 
-/** In names `/`, `\` and `%` are written `%2f`, `%5c`, `%25`; a port group that is really called so keeps its name. */
-function networkName(written: string | null, networks: readonly NetworkRecord[]): string | null {
-  if (written === null || networks.some(({ name }) => name === written)) return written;
-  return written.replace(/%(2f|5c|25)/gi, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
-}
-
 interface GuestNic {
   mac: string | null;
+  network: string | null;
   key: number | null;
   connected: boolean | null;
   ipAddresses: string[];
 }
 
 /** What Tools last reported of the guest's NICs. */
-function guestNics(guest: VimValue): GuestNic[] {
-  return pickArray(guest, 'net')
-    .filter(isObject)
-    .map((net) => ({
-      mac: macOf(pickString(net, 'macAddress') ?? ''),
-      key: pickNumber(net, 'deviceConfigId'),
-      connected: pickBoolean(net, 'connected'),
-      ipAddresses: addressesOf(net),
-    }));
+function guestNics(guest: VimValue, count: number): GuestNic[] {
+  const nets = pickArray(guest, 'net').filter(isObject);
+  const primary = nonEmpty(pickString(guest, 'ipAddress'));
+  if (nets.length === 0 && primary !== null && count === 1) {
+    // Old Tools tell one address and not of which NIC it is: with one NIC there is no doubt.
+    return [{ mac: null, network: null, key: null, connected: null, ipAddresses: [primary] }];
+  }
+  return nets.map((net) => ({
+    mac: macOf(pickString(net, 'macAddress') ?? ''),
+    network: nonEmpty(pickString(net, 'network')),
+    key: pickNumber(net, 'deviceConfigId'),
+    connected: pickBoolean(net, 'connected'),
+    ipAddresses: addressesOf(net),
+  }));
 }
 
 function addressesOf(net: VimValue): string[] {

@@ -10,8 +10,8 @@ export type OtherDevices = Pick<
   'pciPassthrough' | 'vgpus' | 'usbDevices' | 'serialParallel' | 'connectedRemovable'
 >;
 
-/** File names that mean an empty drive. */
-const EMPTY = /^(?:|emptybackingstring|auto detect|vmware-null-remote-floppy)$/i;
+/** File names that mean an empty drive. (`auto detect` is a drive of the host: whichever there is.) */
+const EMPTY = /^(?:|emptybackingstring|vmware-null-remote-floppy)$/i;
 
 /** First keys of the host's devices, from which a device's number in the .vmx follows. */
 const FIRST_KEY = { pciPassthru: 13000, floppy: 8000, serial: 9000, parallel: 10000 } as const;
@@ -38,8 +38,9 @@ function fromVmx(vmx: Vmx): OtherDevices {
     pciPassthrough: passthrough.filter(({ isGpu }) => !isGpu).map(({ label }) => label),
     vgpus: passthrough.filter(({ isGpu }) => isGpu).map(({ label }) => label),
     usbDevices: vmx.keys().flatMap((key) => {
-      const number = /^usb(?:_xhci)?\.autoconnect\.device(\d{1,3})$/.exec(key)?.[1];
-      return number !== undefined && (vmx.get(key) ?? '').trim() !== '' ? [`usb.autoConnect.device${number}`] : [];
+      const [, bus, number] = /^(usb(?:_xhci)?)\.autoconnect\.device(\d{1,3})$/.exec(key) ?? [];
+      const given = number !== undefined && (vmx.get(key) ?? '').trim() !== '';
+      return given ? [`${bus ?? 'usb'}.autoConnect.device${number}`] : [];
     }),
     serialParallel: ['serial', 'parallel'].flatMap((kind) => present(kind).map((i) => `${kind}${i}`)),
     connectedRemovable: [...cdroms(vmx), ...floppies(vmx)],
@@ -67,8 +68,7 @@ function holdsMedium(vmx: Vmx, label: string): boolean {
   return (
     vmx.flag(`${label}.startConnected`, true) &&
     !vmx.flag(`${label}.clientDevice`, false) &&
-    !vmx.flag(`${label}.autodetect`, false) &&
-    !EMPTY.test(vmx.get(`${label}.fileName`)?.trim() ?? '')
+    (vmx.flag(`${label}.autodetect`, false) || !EMPTY.test(vmx.get(`${label}.fileName`)?.trim() ?? ''))
   );
 }
 
@@ -105,5 +105,6 @@ function isConnected(device: Device, running: boolean): boolean {
   const now = running && connected === true;
   // A client's drive counts only while it is really there.
   if (remote) return now;
-  return (now || startConnected === true) && !EMPTY.test(medium.trim());
+  const automatic = pick(backing, 'useAutoDetect') === true;
+  return (now || startConnected === true) && (automatic || !EMPTY.test(medium.trim()));
 }

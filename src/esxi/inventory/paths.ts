@@ -28,15 +28,25 @@ export class DatastorePaths {
    */
   resolve(written: string, folder: string | null): string | null {
     if (written === '' || written.includes('\0')) return null;
-    const named = /^\[([^\]]*)\] ?(.*)$/s.exec(written);
+    const named = this.#split(written);
     // A file's own name may begin with a bracket: next to a folder only a label that exists is one.
-    if (named && (folder === null || this.#knows(named[1] ?? ''))) {
-      const [, label = '', rest = ''] = named;
+    if (named && (folder === null || this.#knows(named.label))) {
+      const { label, rest } = named;
       if (label === '') return rest.startsWith('/') ? this.resolve(rest, null) : null;
       return label.includes('/') ? null : this.#normalise(`${ROOT}${label}/${rest}`);
     }
     if (written.startsWith('/')) return this.#normalise(written);
     return folder === null ? null : this.#normalise(`${folder}/${written}`);
+  }
+
+  /** `[LABEL] REST`; a label may hold brackets itself, so of all places where it could end one that is known is taken. */
+  #split(written: string): { label: string; rest: string } | null {
+    if (!written.startsWith('[')) return null;
+    const ends = [...written.slice(0, 1024).matchAll(/\] ?/g)].map(({ index, 0: end }) => ({
+      label: written.slice(1, index),
+      rest: written.slice(index + end.length),
+    }));
+    return ends.find(({ label }) => this.#knows(label)) ?? ends[0] ?? null;
   }
 
   #knows(volume: string): boolean {

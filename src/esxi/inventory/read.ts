@@ -5,7 +5,7 @@ import type { RemoteShell } from '../ssh/shell.js';
 import { type Frame, runScript, scriptsOf, textOf } from './batch.js';
 import { datastoresOfDf, datastoresOfEsxcli, datastoresOfSummary } from './datastores.js';
 import { HOST_LINES, canonicalUuid, hostRecord, objectOf } from './host-record.js';
-import { networksOfEsxcli, portGroupsOfVimCmd, policyLines, promiscuousOf } from './networks.js';
+import { decodeNetworkName, networksOfEsxcli, portGroupsOfVimCmd, policyLines, promiscuousOf } from './networks.js';
 import { DatastorePaths, folderOf, parseVolumeLinks } from './paths.js';
 import { type DiskResult, readDisks } from './disks.js';
 import type { DatastoreRecord, Inventory, NetworkRecord, SkippedRecord, VmRecord } from './schema.js';
@@ -27,9 +27,9 @@ const FALLBACK_LINES = ['g datastores vim-cmd hostsvc/datastore/listsummary', 'g
 const TIMEOUT_MS = 300_000;
 
 /**
- * Reads a host's inventory in few round trips: one for the host and its list of VMs, where
- * needed one for the policies of its port groups, one for each 50 VMs, about two for all descriptors and one for all extents. With `only` (selectors) just the
- * VMs that fit, and those that share a name with one, are read. A VM that cannot be read goes to `skipped`; what a host
+ * Reads a host's inventory in few round trips: one for the host and its list of VMs, where needed one for the policies
+ * of its port groups, one for each 50 VMs, about two for all descriptors and one for all extents. With `only`
+ * (selectors) just the VMs that fit, and those that share a name with one, are read. A VM that cannot be read goes to `skipped`; what a host
  * does not tell is null. Throws `esxi.no_inventory` where the host gives no list of VMs.
  */
 export async function readInventory(
@@ -48,7 +48,12 @@ export async function readInventory(
     promiscuous ?? readPolicies(shell, networks),
     readVmSources(shell, listed, paths),
   ]);
-  const { vms, skipped } = await describe(shell, sources, { paths, networks, promiscuous: policies });
+  const named = networks.map((network) => ({ ...network, name: decodeNetworkName(network.name) }));
+  const { vms, skipped } = await describe(shell, sources, {
+    paths,
+    networks: named,
+    promiscuous: new Set([...policies].map(decodeNetworkName)),
+  });
   ctx.log.debug('inventory read', { vms: vms.length, skipped: skipped.length, roundTrips: shell.roundTrips });
   const invalid = options.only === undefined ? listing.invalidIds : invalidAsked(listing, options.only);
   for (const id of invalid) {
@@ -57,7 +62,13 @@ export async function readInventory(
     skipped.push({ id, name, reason: 'The host skips it as invalid: its configuration cannot be loaded.' });
   }
   const byId = (a: { id: string }, b: { id: string }) => Number(a.id) - Number(b.id);
-  return { host: hostRecord(first.frames), datastores, networks, vms: vms.sort(byId), skipped: skipped.sort(byId) };
+  return {
+    host: hostRecord(first.frames),
+    datastores,
+    networks: named,
+    vms: vms.sort(byId),
+    skipped: skipped.sort(byId),
+  };
 }
 
 function invalidAsked(listing: VmListing, only: readonly string[]): string[] {
@@ -129,8 +140,8 @@ function networksOf(frames: ReadonlyMap<string, Frame>): {
   const groups = portGroupsOfVimCmd(objectOf(frames.get('net')));
   const networks =
     listed.length > 0 ? listed : groups.map(({ name, vlan_id, vswitch }) => ({ name, vlan_id, vswitch }));
-  const told = new Map(groups.map(({ name, promiscuous }) => [name, promiscuous]));
-  const complete = networks.every(({ name }) => typeof told.get(name) === 'boolean');
+  const told = new Map(groups.map(({ name, promiscuous }) => [decodeNetworkName(name), promiscuous]));
+  const complete = networks.every(({ name }) => typeof told.get(decodeNetworkName(name)) === 'boolean');
   return {
     networks,
     promiscuous: complete ? new Set([...told.keys()].filter((name) => told.get(name) === true)) : null,

@@ -83,7 +83,14 @@ export const nicSchema = z.strictObject({
 
 /** What is wrong with a disk, found while its descriptors and files were read. Becomes a finding on the disk. */
 export const diskProblemSchema = z.strictObject({
-  code: z.enum(['disk.missing', 'disk.chain_broken', 'disk.locked', 'disk.bad_descriptor', 'disk.too_large']),
+  code: z.enum([
+    'disk.missing',
+    'disk.chain_broken',
+    'disk.locked',
+    'disk.bad_descriptor',
+    'disk.too_large',
+    'disk.unsupported',
+  ]),
   message: z.string(),
 });
 
@@ -103,6 +110,8 @@ export const vmFactsSchema = z.object({
   vmxDatastore: z.string().nullable(),
   diskDatastores: z.record(z.string(), z.string()),
   diskProblems: z.record(z.string(), z.array(diskProblemSchema)),
+  /** Disks whose data lies on a raw device, by label: also those that have a snapshot, whose own kind is the delta's. */
+  rawDisks: z.record(z.string(), z.enum(['rdm_virtual', 'rdm_physical'])).default({}),
   /** Labels of NICs whose MAC was set by hand (`addressType = "static"`). */
   staticMacs: z.array(z.string()),
   /** Labels of NICs that are not connected at power-on. */

@@ -102,7 +102,7 @@ export function vmRecord(draft: VmDraft, disks: readonly DiskResult[], around: V
     firmware: hidden ? null : firmware,
     secure_boot: hidden ? null : firmware === 'efi' && vmx.flag('uefi.secureBoot.enabled', false),
     vtpm: hasVtpm(draft),
-    encrypted: hidden || vmx.get('encryption.keySafe') !== null,
+    encrypted: isEncrypted(draft, summary),
     change_tracking: vmx.flag('ctkEnabled', false),
     snapshots: source.snapshots ?? Math.max(0, ...disks.map(({ record }) => record.chain.length - 1)),
     disks: disks.map(({ record }) => record),
@@ -115,9 +115,11 @@ function nameOf({ source, vmx }: VmDraft, fromSummary: string | null): string {
   return fromSummary ?? vmx.get('displayName') ?? source.listed.name;
 }
 
+/** vSphere's word has two digits at the least: `vmx-08`. */
 function hardwareVersion({ source, vmx }: VmDraft): string | null {
   const number = vmx.number('virtualHW.version');
-  return number === null ? (source.listed.version ?? pickString(source.guest, 'hwVersion')) : `vmx-${number}`;
+  if (number !== null) return `vmx-${String(number).padStart(2, '0')}`;
+  return source.listed.version ?? pickString(source.guest, 'hwVersion');
 }
 
 /** Of a running VM what it runs with, of one that is off what it will start with. */
@@ -138,6 +140,22 @@ function processors(draft: VmDraft, summary: VimValue): Pick<VmRecord, 'cpus' | 
   };
 }
 
+/**
+ * Encrypted as a whole or in part: the .vmx keeps its keys (`keySafe`, or `bundle` of newer hosts), the host tells the
+ * state of its lock (RuntimeInfo.cryptoState, vSphere 6.7), or one of its disks has a key.
+ */
+function isEncrypted({ source, vmx, hidden }: VmDraft, summary: VimValue): boolean {
+  return (
+    hidden ||
+    ['encryption.keySafe', 'encryption.bundle'].some((key) => nonEmpty(vmx.get(key)) !== null) ||
+    nonEmpty(pickString(summary, 'runtime', 'cryptoState')) !== null ||
+    (source.devices?.devices.some(
+      ({ type, object }) => type === 'VirtualDisk' && isObject(pick(object, 'backing', 'keyId')),
+    ) ??
+      false)
+  );
+}
+
 function hasVtpm({ source, vmx, hidden }: VmDraft): boolean | null {
   if (source.devices?.devices.some(({ type }) => type === 'VirtualTPM')) return true;
   if (vmx.flag('vtpm.present', false)) return true;
@@ -155,9 +173,11 @@ function factsOf(
   const runtime = (name: string) => pick(summary, 'runtime', name);
   const problems: Record<string, DiskProblem[]> = {};
   const datastores: Record<string, string> = {};
+  const rawDisks: VmFacts['rawDisks'] = {};
   for (const disk of disks) {
     if (disk.problems.length > 0) problems[disk.record.label] = disk.problems;
     if (disk.datastore !== null) datastores[disk.record.label] = disk.datastore;
+    if (disk.raw !== null) rawDisks[disk.record.label] = disk.raw;
   }
   const ftState = asString(runtime('faultToleranceState'));
   return {
@@ -173,6 +193,7 @@ function factsOf(
     vmxDatastore: paths.datastoreOf(draft.vmxPath),
     diskDatastores: datastores,
     diskProblems: problems,
+    rawDisks,
     staticMacs: nics.filter(({ staticMac }) => staticMac).map(({ record }) => record.label),
     startDisconnectedNics: nics
       .filter(({ startsDisconnected }) => startsDisconnected)

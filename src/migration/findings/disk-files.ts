@@ -1,8 +1,8 @@
 import { TIB, formatBytes } from '../../core/index.js';
 import type { DiskProblem, DiskRecord, VmRecord } from '../../esxi/index.js';
-import { finding, type Finding, type FindingRule } from './finding.js';
+import { finding, rawKindOf, type Finding, type FindingRule } from './finding.js';
 
-type Code = DiskProblem['code'] | 'disk.unsupported';
+type Code = DiskProblem['code'];
 
 /** ESXi's largest virtual disk (Configuration Maximums). A raw device may be larger; it has findings of its own. */
 const MAX_DISK_BYTES = 62 * TIB;
@@ -52,7 +52,7 @@ function problemsOf(vm: VmRecord, disk: DiskRecord): { code: Code; message: stri
   const told = (vm.facts.diskProblems[disk.label] ?? []).filter(
     ({ code }) => !(code === 'disk.locked' && vm.power_state === 'on'),
   );
-  const raw = disk.kind === 'rdm_virtual' || disk.kind === 'rdm_physical';
+  const raw = rawKindOf(vm, disk) !== null;
   const capacity = disk.capacity_bytes ?? 0;
   if (capacity > MAX_DISK_BYTES && !raw && !told.some(({ code }) => code === 'disk.too_large')) {
     return [

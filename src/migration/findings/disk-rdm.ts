@@ -1,11 +1,13 @@
-import { finding, type FindingRule } from './finding.js';
+import { finding, rawKindOf, type FindingRule } from './finding.js';
 
 /** The data of a raw device mapping lies on a LUN of the storage, not in a file of the datastore. */
 export const diskRdm: FindingRule = {
   codes: ['disk.rdm_physical', 'disk.rdm_virtual'],
   advice: { 'disk.rdm_physical': 'its disk is a raw device', 'disk.rdm_virtual': 'its disk is a raw device' },
-  find: ({ disks }) =>
-    disks.flatMap(({ label, kind }) => {
+  find: (vm) =>
+    vm.disks.flatMap((disk) => {
+      const { label } = disk;
+      const kind = rawKindOf(vm, disk);
       if (kind === 'rdm_physical') {
         return finding('disk.rdm_physical', 'blocker', label, {
           message: 'It is a raw device mapping in physical mode: its data lies on a LUN that the host does not copy.',

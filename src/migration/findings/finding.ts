@@ -1,4 +1,4 @@
-import type { Inventory, VmRecord } from '../../esxi/index.js';
+import type { DiskRecord, Inventory, VmRecord } from '../../esxi/index.js';
 
 /** `blocker`: it cannot move as it is. `warning`: it moves, and something is lost or to be done. `info`: good to know. */
 export type Severity = 'blocker' | 'warning' | 'info';
@@ -20,6 +20,8 @@ export interface Finding {
 export interface FindingRule {
   /** Every code that the rule can give; no other rule gives them. */
   readonly codes: readonly string[];
+  /** Those of the codes whose blockers a person may take knowingly: the move can go well in spite of them. */
+  readonly overridable?: readonly string[];
   /** A few words by code for the inventory's READY column: "shut it down first". */
   readonly advice?: Readonly<Record<string, string>>;
   find(vm: VmRecord, host: Inventory): Finding[];
@@ -32,6 +34,12 @@ export function finding(
   text: { message: string; remedy: string },
 ): Finding {
   return { code, severity, subject, ...text };
+}
+
+/** The raw device below a disk; also below a snapshot's delta, whose own kind is another. */
+export function rawKindOf(vm: VmRecord, { label, kind }: DiskRecord): 'rdm_virtual' | 'rdm_physical' | null {
+  if (kind === 'rdm_virtual' || kind === 'rdm_physical') return kind;
+  return vm.facts.rawDisks[label] ?? null;
 }
 
 /** `3 snapshots`, `1 snapshot`. */

@@ -3,6 +3,7 @@ import { finding, type FindingRule } from './finding.js';
 /** An answer may start the VM at any moment, even in the middle of a copy; until then it cannot be shut down. */
 export const question: FindingRule = {
   codes: ['vm.question_pending'],
+  overridable: ['vm.question_pending'],
   advice: { 'vm.question_pending': 'answer its question on the host' },
   find: ({ id, facts }) =>
     facts.questionPending
