@@ -105,6 +105,8 @@ export class LocalShell implements RemoteShell {
   hangs: RegExp | null = null;
   /** Programs that this host does not have. (Debian's busybox runs its applets without looking at PATH.) */
   without: readonly string[] = [];
+  /** Files that another holds: `dd` cannot open paths that end so. */
+  busy: readonly string[] = [];
   readonly #root: string;
 
   constructor(root: string) {
@@ -152,11 +154,16 @@ export class LocalShell implements RemoteShell {
     const missing = this.without
       .map((name) => `${name}() { echo 'sh: ${name}: not found' >&2; return 127; }\n`)
       .join('');
+    const held = this.busy.map(
+      (tail) => `if=*'${tail}') echo "dd: can't open '\${w#if=}': Device or resource busy" >&2; return 1 ;;`,
+    );
+    const dd =
+      held.length === 0 ? '' : `dd() { for w; do case "$w" in ${held.join(' ')} esac; done; busybox dd "$@"; }\n`;
     const isRoot = process.getuid?.() === 0;
     const [program, args]: [string, string[]] = isRoot
       ? ['/usr/sbin/chroot', [this.#root]]
       : ['/usr/bin/unshare', ['--user', '--map-root-user', `--root=${this.#root}`]];
-    return spawn(program, [...args, '/bin/sh', '-c', `${missing}${command}`], {
+    return spawn(program, [...args, '/bin/sh', '-c', `${dd}${missing}${command}`], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -18,6 +18,10 @@ export interface FakeVm {
   name: string;
   /** Folder on the first datastore; default the name. */
   folder?: string;
+  /** Name of the .vmx, without its ending; default the folder's. */
+  file?: string;
+  /** How the list and the summary write the path of the .vmx, where not in the datastore form. */
+  spelled?: string;
   vmx: string[] | Buffer | null;
   /** Paths are relative to the VM's folder, or begin with a volume's uuid. */
   files?: Record<string, string | Buffer | number>;
@@ -72,11 +76,12 @@ export function install(
 ): void {
   const rows = vms.map((vm) => {
     const folder = vm.folder ?? vm.name;
-    const vmxPath = `[${DS1.name}] ${folder}/${folder}.vmx`;
+    const file = vm.file ?? folder;
+    const vmxPath = vm.spelled ?? `[${DS1.name}] ${folder}/${file}.vmx`;
     const base = `${DS1.uuid}/${folder}`;
-    if (vm.vmx !== null) host.file(`${base}/${folder}.vmx`, Array.isArray(vm.vmx) ? vm.vmx.join('\n') : vm.vmx);
+    if (vm.vmx !== null) host.file(`${base}/${file}.vmx`, Array.isArray(vm.vmx) ? vm.vmx.join('\n') : vm.vmx);
     for (const [name, content] of Object.entries(vm.files ?? {})) {
-      const elsewhere = name.startsWith(DS1.uuid) || name.startsWith(DS2.uuid);
+      const elsewhere = /^[0-9a-f]{8}-[0-9a-f-]+\//.test(name);
       host.file(elsewhere ? name : `${base}/${name}`, content);
     }
     const summary =

@@ -89,7 +89,7 @@ export function parseFrames(stdout: Buffer): Map<string, Frame> {
   const end = () => {
     const status = lines.at(-1)?.toString('latin1') ?? '';
     if (name !== null && lines.length >= 2 && /^\d+$/.test(status) && !frames.has(name)) {
-      frames.set(name, { content: join(lines.slice(0, -1)), status: Number(status) });
+      frames.set(name, { content: withoutMarks(join(lines.slice(0, -1))), status: Number(status) });
     }
     name = null;
     lines = [];
@@ -117,6 +117,22 @@ function join(lines: readonly Buffer[]): Buffer {
     parts.push(line);
   });
   return Buffer.concat(parts);
+}
+
+/**
+ * busybox's sed ends a line at a NUL, too, so there each of these is followed by a mark that is no content. Content of
+ * which every NUL is followed by a `|` does not occur otherwise; with another sed nothing is taken out.
+ */
+function withoutMarks(content: Buffer): Buffer {
+  const marks: number[] = [];
+  for (let at = content.indexOf(0); at >= 0; at = content.indexOf(0, at + 1)) {
+    if (at === content.length - 1) break;
+    if (content[at + 1] !== 0x7c) return content;
+    marks.push(at + 1);
+  }
+  if (marks.length === 0) return content;
+  const skip = new Set(marks);
+  return content.filter((_, at) => !skip.has(at)) as Buffer;
 }
 
 /** The text of a frame that is there, or an empty one. */
