@@ -16,18 +16,29 @@ apt() {
 
 # No service may start by itself: a policy-rc.d that is already there decides; else ours does, for the time being.
 POLICY=/usr/sbin/policy-rc.d
-policy_off() { if grep -qs stackferry-lab $POLICY; then rm -f $POLICY; fi; }
-policy_on() {
-  [[ ! -e $POLICY ]] || return 0
+policy_ours= # set while the one that is there was made by this process
+policy_off() {
+  [[ -z $policy_ours ]] || rm -f $POLICY
+  policy_ours=
+}
+policy_on() { # with the lock held, one of ours was left by a run that was killed
+  [[ ! -e $POLICY ]] || grep -qs stackferry-lab $POLICY || return 0
+  policy_ours=1
   printf '#!/bin/sh\n# stackferry-lab: no service starts while the lab installs packages\nexit 101\n' >$POLICY
   chmod 755 $POLICY
 }
 
 install_packages() { # install_packages NAME…
-  local missing=()
+  local missing=() lock
   mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   [[ $(id -u) == 0 ]] || die "missing packages, and installing needs root: ${missing[*]}"
+  # One run at a time: the first to end would take the policy from under the second.
+  exec {lock}</var/lib/dpkg
+  flock -n "$lock" || {
+    say "waiting for another run, which installs packages"
+    flock "$lock"
+  }
   say "installing ${#missing[@]} Debian packages and what they need: ${missing[*]}"
   policy_on
   # what a killed run left half installed
@@ -38,4 +49,5 @@ install_packages() { # install_packages NAME…
     die "apt-get install failed, see $LOG/apt.log"
   fi
   policy_off
+  exec {lock}<&-
 }

@@ -48,7 +48,7 @@ modules_current() { # what npm noted down of node_modules is what the lock file 
 }
 
 install_debian() { # install_debian PACKAGE…: as root, by sudo where we are not
-  local by_hand="apt-get install --no-install-recommends $*" as_root=()
+  local by_hand="apt-get update && apt-get install --no-install-recommends $*" as_root=()
   if [[ $(id -u) != 0 ]]; then
     command -v sudo >/dev/null ||
       die "installing Debian packages needs root, and there is no sudo; as root run: $by_hand"

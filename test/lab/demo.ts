@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -177,10 +177,14 @@ async function startPeer<T>(
 const isAlive = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
 
 function keep(dir: string, env: Record<string, string>, peers: readonly ChildProcess[]): void {
+  // A Node of this checkout alone (see scripts/lib/setup.sh) is not the one that a shell of the user's would take.
+  const node = dirname(process.execPath);
+  const path = node.startsWith(root) ? [`export PATH=${quoted(node)}:"$PATH"`] : [];
   const others = Object.keys(process.env).filter((name) => isOurs(name) && !(name in env));
   const lines = [
     ...(others.length === 0 ? [] : [`unset ${others.sort().join(' ')}`]),
-    ...Object.entries(env).map(([key, value]) => `export ${key}='${value.replaceAll("'", `'\\''`)}'`),
+    ...path,
+    ...Object.entries(env).map(([key, value]) => `export ${key}=${quoted(value)}`),
   ];
   writeFileSync(join(dir, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 });
   rmSync(join(dir, OWNER));
@@ -189,6 +193,8 @@ function keep(dir: string, env: Record<string, string>, peers: readonly ChildPro
   console.log(`The same in one line: . ${dir}/env`);
   console.log(`Then: ${join(root, 'dist/cli.js')} inventory     End them: scripts/demo --stop`);
 }
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 async function stop(peers: readonly ChildProcess[], dir: string): Promise<void> {
   await Promise.all(
