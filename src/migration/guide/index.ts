@@ -4,6 +4,5 @@ export { guideOfPlan, guideOfVm, type GuideOrigin } from './make-guide.js';
 export { guidePage } from './page.js';
 export { guideOfRun } from './run-guide.js';
 export { guideScript } from './script.js';
-export { shellWord } from './words.js';
 export type { DiskFiles } from './disk-files.js';
 export type { GuideCommand, GuideInput, GuideServer, GuideStep } from './types.js';

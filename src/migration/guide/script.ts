@@ -1,6 +1,6 @@
 import { guideOf } from './guide-of.js';
 import { shown, workFolder } from './names.js';
-import { SHARED_LOGIN } from './source-steps.js';
+import { sharedLogin } from './source-steps.js';
 import { headOf, plain, wrapped } from './text.js';
 import type { GuideCommand, GuideInput, GuideStep, UndoCommand } from './types.js';
 import { shellWord } from './words.js';
@@ -90,7 +90,7 @@ function preamble(input: GuideInput): string[] {
     '',
     '# One login for all commands on the host; it is closed at the end.',
     'mkdir -p -m 700 "$HOME/.ssh"',
-    SHARED_LOGIN,
+    sharedLogin(input),
     'finish() {',
     '  code=$?',
     `  ssh -O exit ${loginText(input)} 2>/dev/null || :`,

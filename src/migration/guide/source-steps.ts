@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { formatBytes } from '../../core/index.js';
 import { imageFileOf, diskFolder, localDisk, localLinks, shown, workFolder } from './names.js';
@@ -22,8 +23,14 @@ function vimCmd(input: GuideInput, verb: string): string {
   return command('ssh', ...login(input), 'vim-cmd', `vmsvc/${verb}`, input.vm.id);
 }
 
-/** The function that lets all commands share one login. The script has it, too. */
-export const SHARED_LOGIN = `ssh() { command ssh -o ControlMaster=auto -o ControlPath="$HOME/.ssh/stackferry-%C" -o ControlPersist=600 "$@"; }`;
+/**
+ * The function that lets all commands share one login; the script has it, too. The socket's name is of this host, port
+ * and account, and short: a socket's path may have some 100 characters, with 17 that ssh adds.
+ */
+export function sharedLogin({ host }: GuideInput): string {
+  const whose = createHash('sha256').update(`${host.user}@${host.host}:${host.port}`).digest('hex').slice(0, 10);
+  return `ssh() { command ssh -o ControlMaster=auto -o ControlPath="$HOME/.ssh/ferry-${whose}" -o ControlPersist=600 "$@"; }`;
+}
 
 export function prepareStep(input: GuideInput): GuideStep {
   const { cloud, host } = input;
@@ -49,7 +56,7 @@ export function prepareStep(input: GuideInput): GuideStep {
     commands: [
       { kind: 'run', text: 'set +H   # in bash: a ! in a name is a letter', page: true },
       { kind: 'run', text: `mkdir -p ${folder} && cd ${folder}`, page: true },
-      { kind: 'run', text: `mkdir -p -m 700 "$HOME/.ssh"\n${SHARED_LOGIN}`, page: true },
+      { kind: 'run', text: `mkdir -p -m 700 "$HOME/.ssh"\n${sharedLogin(input)}`, page: true },
       ...(cloud?.variables ?? []).map(([name, value]): GuideCommand => ({
         kind: 'run',
         text: `export ${name}=${shellWord(value)}`,
