@@ -86,7 +86,7 @@ async function openPeers(): Promise<Peers> {
   return peers;
 }
 
-it.each(['guides/getting-started.md', 'README.md'])(
+it.each(['guides/getting-started.md', 'guides/guide.md', 'README.md'])(
   'runs every command of %s, and shows what it shows',
   async (page) => {
     const { reader, cloud } = await openPeers();
