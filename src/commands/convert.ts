@@ -4,12 +4,14 @@ import { Option, type Command } from 'commander';
 import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, formatSchema, read } from './options/parse.js';
 import { readSettings, settingsSchema } from './options/run.js';
 
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...settingsSchema.shape,
   run: z.string().optional(),
   vm: z.string().optional(),
@@ -29,7 +31,7 @@ export function register(program: Command, app: App): void {
     )
     .argument('[file]', "a VMDK descriptor or disk image; otherwise the run's exported disks")
     .option('--run <id>', 'go on with this run')
-    .option('--vm <name>', 'go on with the only unfinished run of this VM')
+    .option('--vm <selector>', 'go on with the only unfinished run of this VM: its name, id:N or uuid:U')
     .option('-o, --output <dir>', 'where the image goes; beside its source if unset')
     .addOption(
       new Option('--disk-format <format>', 'format of the result; of a run, what --image-format auto gives').choices([
@@ -51,6 +53,7 @@ export function register(program: Command, app: App): void {
     .option('--sha256', 'also give the SHA-256 of the file')
     .option('--force', 'convert again though the result is there and proved');
   addFormat(command);
+  addDryRun(command);
   command.addHelpText(
     'after',
     `
@@ -74,13 +77,13 @@ async function act(command: Command, app: App, file: string | undefined): Promis
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
     const out = (text: string) => terminal.out(text);
     if (file !== undefined) {
-      const { convertFile } = await import('../migration/convert-file.js');
-      const disk = await convertFile(ctx, {
+      const { convertFile, convertTarget } = await import('../migration/convert-file.js');
+      const request = {
         file: resolve(app.cwd, file),
         ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
         format: options.diskFormat ?? 'qcow2',
@@ -88,17 +91,25 @@ async function act(command: Command, app: App, file: string | undefined): Promis
         compress: options.compress ?? false,
         sha256: options.sha256 ?? false,
         force: options.force,
-      });
+      };
+      if (options.dryRun) {
+        const call = { step: 'convert', service: 'local', method: 'WRITE', path: convertTarget(request), body: `${request.format} image of ${request.file}` };
+        await endDry(terminal, options.format, { dry: [call] });
+        return;
+      }
+      const disk = await convertFile(ctx, request);
       await printFiles(out, options.format, { run: null, vm: null, disks: [disk] });
       return;
     }
-    const run = await findRun(store, options);
+    const run = await findRun(store, options, 'convert');
     const mapping = options.diskFormat === undefined ? {} : { imageFormat: options.diskFormat };
-    const state = await phases.convertRun(session('convert', readSettings(options), {}), run, {
+    const base = { ...session('convert', readSettings(options), {}), ...(options.dryRun ? { dry: [] } : {}) };
+    const state = await phases.convertRun(base, run, {
       options: mapping,
       ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
       again: options.force,
     });
+    if (await endDry(terminal, options.format, base)) return;
     await printFiles(out, options.format, { run: state.run, vm: state.vm?.name ?? null, disks: convertedFiles(state) });
   });
 }

@@ -72,7 +72,7 @@ async function act(command: Command, app: App): Promise<void> {
     import('./tools.js'),
     import('./results.js'),
     import('../migration/migrate.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
     const resume = options.resume ? await runToResume(store, options) : undefined;

@@ -1,13 +1,22 @@
 import { z } from 'zod';
 import { formatBytes } from '../core/index.js';
+import { nextCommand } from '../migration/next-command.js';
 import type { RunResult } from '../migration/result.js';
 import type { RunState } from '../migration/state/fold.js';
 import { convertResult } from '../migration/steps/convert.js';
 import { exportResult } from '../migration/steps/export.js';
 import { printable, render, type Column, type Format } from '../ui/index.js';
 
-/** Prints a run's result: JSON and YAML as the contract has it, a few lines for a person. */
-export async function printResult(out: (text: string) => void, format: Format, result: RunResult): Promise<void> {
+/**
+ * Prints a run's result: JSON and YAML as the contract has it, a few lines for a person. Those tell the run's state in
+ * the words of `status` where its state is given.
+ */
+export async function printResult(
+  out: (text: string) => void,
+  format: Format,
+  result: RunResult,
+  state?: RunState,
+): Promise<void> {
   if (format !== 'table') {
     out(await render(format, result, resultColumns, result.vms));
     return;
@@ -28,7 +37,10 @@ export async function printResult(out: (text: string) => void, format: Format, r
       lines.push(`server   ${vm.server_id}  ${boot}`);
     }
   }
-  lines.push(`run      ${result.run}  ${result.state}`);
+  const isReady = state?.state === 'ready' && result.state === 'stopped';
+  lines.push(`run      ${result.run}  ${isReady ? 'ready' : result.state}`);
+  const next = state && result.state !== 'running' ? nextCommand(state) : null;
+  if (next !== null) lines.push(`next     ${next}`);
   out(`${lines.join('\n')}\n`);
 }
 
@@ -80,7 +92,8 @@ export async function printFiles(
   format: Format,
   files: { run: string | null; vm: string | null; disks: FileDisk[] },
 ): Promise<void> {
-  out(await render(format, files, fileColumns, files.disks));
+  const disks = files.disks.map(fileDisk);
+  out(await render(format, { ...files, disks }, fileColumns, disks));
   if (format === 'table' && files.run !== null) out(`run      ${files.run}\n`);
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, formatSchema, read } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -10,6 +11,7 @@ import { addTargetOptions, targetSchema } from './options/target.js';
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...targetSchema.shape,
   ...settingsSchema.shape,
   run: z.string().optional(),
@@ -22,14 +24,16 @@ export function register(program: Command, app: App): void {
     .command('rollback')
     .summary('remove what a run made')
     .description(
-      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, and its staged files. ' +
+      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, and its staged files; ' +
+        'files under --output stay and are named. ' +
         "Only what its journal names or what carries its mark is touched. The source VM stays as it is. A server that has run may hold new data: its VM's name must be typed out.",
     )
-    .argument('[run]', 'a run id, or its beginning')
+    .argument('[run]', 'a run id, or at least 4 characters of its beginning')
     .option('--run <id>', 'the same as the argument')
-    .option('--vm <name>', 'the only unfinished run of this VM')
+    .option('--vm <selector>', 'the only unfinished run of this VM: its name, id:N or uuid:U')
     .option('--discard <name>', "the VM's name, typed out: give up what its server has written");
   addFormat(command);
+  addDryRun(command);
   addTargetOptions(command);
   addTimeoutOptions(command, ['volume', 'server']);
   command.addHelpText(
@@ -45,29 +49,41 @@ Examples:
 
 async function act(command: Command, app: App, argument: string | undefined): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, { rollback }, { withRun }, { findRun }, { printResult }] = await Promise.all([
+  const [{ withTools }, { rollback }, { withRun }, { findRun }, { printResult }, { printable }] = await Promise.all([
     import('./tools.js'),
     import('../migration/rollback.js'),
     import('../migration/session.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
     import('./results.js'),
+    import('../ui/index.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const run = await findRun(store, { run: argument ?? options.run, vm: options.vm });
+    const run = await findRun(store, { run: argument ?? options.run, vm: options.vm }, 'rollback');
     const state = await store.read(run);
     if (options.discard !== undefined && state.vm !== null && options.discard !== state.vm.name) {
       throw new UsageError(
         `--discard "${options.discard}" is not the name of the VM of run ${run} (${state.vm.name}).`,
       );
     }
-    const base = session('rollback', readSettings(options), options);
+    const base = { ...session('rollback', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    let kept: string[] = [];
     const result = await withRun(base, { resume: run }, async ({ rc }) => {
       const outcome = await rollback(rc, options.discard === undefined ? {} : { discard: options.discard });
+      kept = outcome.keptFiles;
       if (outcome.left.length === 0) return 'rolled_back';
       app.exitCode(1);
       return 'open';
     });
-    if (!terminal.quiet && result.state === 'rolled_back') terminal.err('All that the run made is gone.\n');
+    if (await endDry(terminal, options.format, base)) return;
+    if (!terminal.quiet) {
+      if (result.state === 'rolled_back') {
+        terminal.err(`All that the run made${kept.length === 0 ? '' : ' in the cloud'} is gone.\n`);
+      }
+      if (kept.length > 0) {
+        terminal.err('Its files stay, for they lie in a folder that was named with --output:\n');
+        for (const path of kept) terminal.err(`  ${printable(path)}\n`);
+      }
+    }
     await printResult((text) => terminal.out(text), options.format, result);
   });
 }

@@ -4,6 +4,7 @@ import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addServerOptions, mappingSchema, readMapping } from './options/mapping.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read, wholeNumber } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, sourceSchema } from './options/source.js';
@@ -12,12 +13,14 @@ import { addTargetOptions, targetSchema } from './options/target.js';
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...sourceSchema.shape,
   ...targetSchema.shape,
   ...settingsSchema.shape,
   ...mappingSchema.shape,
   run: z.string().optional(),
   vm: z.string().optional(),
+  partial: z.boolean().default(false),
   volume: z.array(z.string()).optional(),
   cpus: z.number().optional(),
   memory: z.number().optional(),
@@ -32,12 +35,14 @@ export function register(program: Command, app: App): void {
         'order. Of a run, the source is seen to be off and unchanged first, so the host must be reachable.',
     )
     .option('--run <id>', 'go on with this run')
-    .option('--vm <name>', 'go on with the only unfinished run of this VM')
+    .option('--vm <selector>', 'go on with the only unfinished run of this VM: its name, id:N or uuid:U')
+    .option('--partial', 'leave behind on purpose the disks that export --disk left out')
     .option('--volume <id>', 'a volume that no run made (repeatable, the boot disk first)', collect)
     .option('--cpus <n>', 'with --volume: vCPUs the flavor must have, 1 if unset', wholeNumber(1))
     .option('--memory <mib>', 'with --volume: MiB the flavor must have, 1024 if unset', wholeNumber(1, 100_000_000))
     .option('--name <name>', "the server's name");
   addFormat(command);
+  addDryRun(command);
   addSourceOptions(command);
   addTargetOptions(command);
   command.optionsGroup('Mapping:');
@@ -62,30 +67,37 @@ async function act(command: Command, app: App): Promise<void> {
   if (options.volume === undefined && (options.cpus !== undefined || options.memory !== undefined)) {
     throw new UsageError('--cpus and --memory go with --volume.', 'Choose another flavor with --flavor.');
   }
+  if (options.volume !== undefined && options.partial) throw new UsageError('--partial goes with a run (--run, --vm).');
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
   const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
     let state;
+    const dry = options.dryRun ? { dry: [] } : {};
     if (options.volume !== undefined) {
       const { serverOfVolumes } = await import('../migration/standalone.js');
-      state = await serverOfVolumes(session('server', readSettings(options), options), {
+      state = await serverOfVolumes({ ...session('server', readSettings(options), options), ...dry }, {
         volumeIds: options.volume,
         vcpus: options.cpus ?? 1,
         memoryMib: options.memory ?? 1024,
         options: mapping,
       });
     } else {
-      const run = await findRun(store, options);
+      const run = await findRun(store, options, 'server');
       const source = await phases.sourceOptionsOf(store, run);
-      const base = session('server', readSettings(options), { ...source, ...options });
-      state = await phases.runPhase(base, run, 'server', { start: true, ...mapping });
+      const base = { ...session('server', readSettings(options), { ...source, ...options }), ...dry };
+      state = await phases.runPhase(base, run, {
+        phase: 'server',
+        options: { start: true, ...mapping },
+        partial: options.partial,
+      });
     }
+    if (await endDry(terminal, options.format, dry)) return;
     await printResult((text) => terminal.out(text), options.format, runResult(state));
   });
 }

@@ -1,22 +1,34 @@
-import { formatBytes, formatRate, formatSeconds } from '../core/index.js';
+import { formatBytes, formatRate, formatSeconds, quoteForHint } from '../core/index.js';
+import { nextCommand, shownState } from '../migration/next-command.js';
 import { runResult, type RunResult } from '../migration/result.js';
 import type { RunState } from '../migration/state/fold.js';
 import { readProgress, type Progress } from '../migration/state/progress.js';
 import type { RunStore } from '../migration/state/store.js';
+import type { UnreadableRun } from '../migration/state/unreadable.js';
+import { section } from '../migration/steps/step.js';
 import { printable, render, renderTable, type Column, type Format } from '../ui/index.js';
 import { printResult } from './results.js';
 
 interface RunRow {
   run: string;
   vm: string | null;
+  /** As `--esxi` named it; null where the run read no host. */
+  host: string | null;
+  /** What began the run, and what worked on it last. */
   command: string;
-  state: RunResult['state'];
+  last_command: string;
+  state: RunResult['state'] | 'unreadable';
   step: string | null;
-  begun: string;
-  updated: string;
+  begun: string | null;
+  updated: string | null;
+  /** The command that goes on with it. */
+  next: string | null;
+  /** Why it cannot be read. */
+  error: UnreadableRun['error'] | null;
 }
 
-const runColumns: Column<RunRow>[] = [
+/** For spreadsheets: all there is, uncut. */
+const csvColumns: Column<RunRow>[] = [
   { name: 'run', value: (row) => row.run },
   { name: 'vm', value: (row) => row.vm },
   { name: 'command', value: (row) => row.command },
@@ -24,31 +36,95 @@ const runColumns: Column<RunRow>[] = [
   { name: 'step', value: (row) => row.step },
   { name: 'begun', value: (row) => row.begun },
   { name: 'updated', value: (row) => row.updated },
+  { name: 'host', value: (row) => row.host },
+  { name: 'last_command', value: (row) => row.last_command },
+  { name: 'next', value: (row) => row.next },
+  { name: 'error', value: (row) => row.error?.code ?? null },
 ];
 
-/** All runs, a line each. As JSON: the newest run's result, with the list of all beside it. */
+/** For a person: a run that waits for its next step is `ready`, and the last command counts. */
+const tableColumns = (shown: ReadonlyMap<string, string>): Column<RunRow>[] => [
+  { name: 'run', value: (row) => row.run },
+  { name: 'vm', value: (row) => row.vm, fit: true },
+  { name: 'host', value: (row) => row.host, fit: true },
+  { name: 'command', value: (row) => row.last_command },
+  { name: 'state', value: (row) => shown.get(row.run) ?? row.state },
+  { name: 'step', value: (row) => row.step },
+  { name: 'begun', value: (row) => row.begun?.replace(/:\d\d(\.\d+)?Z$/, 'Z') ?? null },
+  { name: 'next', value: (row) => row.next },
+];
+
+/**
+ * All runs, a line each, those that cannot be read among them. As JSON: the newest readable run's result, with the list
+ * of all beside it. `width` is that of the terminal; null cuts nothing.
+ */
 export async function printRuns(
   out: (text: string) => void,
   format: Format,
   store: RunStore,
-  states: readonly RunState[],
+  { runs, unreadable }: { runs: readonly RunState[]; unreadable: readonly UnreadableRun[] },
+  width: number | null,
 ): Promise<void> {
   const rows: RunRow[] = [];
+  const shown = new Map<string, string>();
   let newest: RunResult | undefined;
-  for (const state of states) {
-    newest = runResult(state, await store.worker(state.run));
+  for (const state of runs) {
+    const worker = await store.worker(state.run);
+    newest = runResult(state, worker);
+    shown.set(state.run, shownState(state, worker));
     rows.push({
       run: state.run,
       vm: state.vm?.name ?? null,
+      host: section(state, 'source')?.host ?? null,
       command: state.command,
+      last_command: state.lastCommand,
       state: newest.state,
-      step:
-        [...state.steps].findLast(([, step]) => step.state !== 'done')?.[0] ?? [...state.steps.keys()].at(-1) ?? null,
+      step: stepOf(state),
       begun: state.openedAt,
       updated: state.updatedAt,
+      next: nextCommand(state, worker),
+      error: null,
     });
   }
-  out(await render(format, { ...(newest ?? { run: null, state: null, vms: [] }), runs: rows }, runColumns, rows));
+  for (const { run, opened, updatedAt, error } of unreadable) {
+    const command = opened?.command ?? '?';
+    rows.push({
+      run,
+      vm: opened?.vm?.name ?? null,
+      host: null,
+      command,
+      last_command: command,
+      state: 'unreadable',
+      step: null,
+      begun: opened?.at ?? null,
+      updated: updatedAt,
+      next: null,
+      error,
+    });
+  }
+  // One that does not even say when it was begun counts from when it was written last.
+  const age = (row: RunRow) => row.begun ?? row.updated ?? '';
+  rows.sort((one, other) => age(one).localeCompare(age(other)));
+  if (format === 'table') {
+    out(await render(format, null, tableColumns(shown), rows, width));
+    return;
+  }
+  out(await render(format, { ...(newest ?? { run: null, state: null, vms: [] }), runs: rows }, csvColumns, rows));
+}
+
+/** The lines that say why a run cannot be read, and what to do about it. */
+export function unreadableText({ run, dir, error }: UnreadableRun): string {
+  const hint = error.hint === null ? '' : ` ${printable(error.hint)}`;
+  return (
+    `${run} cannot be read: ${printable(error.message)} (${error.code})\n` +
+    `  ${hint.trim()}${hint === '' ? '' : ' '}To take it off the list: mv ${quoteForHint(dir)} ~/\n`
+  );
+}
+
+/** Where the run stands: the step that is not done, or the last one; none where all was undone. */
+function stepOf(state: RunState): string | null {
+  if (state.state === 'rolled_back') return null;
+  return [...state.steps].findLast(([, step]) => step.state !== 'done')?.[0] ?? [...state.steps.keys()].at(-1) ?? null;
 }
 
 /** One run: the result as far as it has come, and where it is now. */
@@ -76,7 +152,7 @@ export async function printRun(
   }
   out(renderTable(stepColumns, stepRows(state, worker)));
   if (progress) for (const line of taskLines(progress)) out(`${line}\n`);
-  await printResult(out, 'table', result);
+  await printResult(out, 'table', result, state);
   const error = result.vms[0]?.error;
   if (error)
     out(

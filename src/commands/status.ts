@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Command } from 'commander';
+import type { RunState } from '../migration/state/fold.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addFormat, formatSchema, read } from './options/parse.js';
@@ -20,7 +21,7 @@ export function register(program: Command, app: App): void {
     )
     .argument('[run]', 'a run id, or its beginning')
     .option('--run <id>', 'the same as the argument')
-    .option('--vm <name>', 'only runs of this VM');
+    .option('--vm <selector>', 'only runs of this VM: its name, a glob, id:N or uuid:U');
   addFormat(command);
   command.addHelpText(
     'after',
@@ -36,7 +37,11 @@ Examples:
 
 async function act(command: Command, app: App, argument: string | undefined): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, text] = await Promise.all([import('./tools.js'), import('./status-text.js')]);
+  const [{ withTools }, text, { runsOfVm }] = await Promise.all([
+    import('./tools.js'),
+    import('./status-text.js'),
+    import('../migration/find-run.js'),
+  ]);
   await withTools(app, options, async ({ terminal, store }) => {
     const out = (line: string) => terminal.out(line);
     const wanted = argument ?? options.run;
@@ -44,10 +49,18 @@ async function act(command: Command, app: App, argument: string | undefined): Pr
       await text.printRun(out, options.format, store, await store.read(wanted));
       return;
     }
-    const all = await store.list();
-    const runs = all.filter((state) => options.vm === undefined || state.vm?.name === options.vm);
-    await text.printRuns(out, options.format, store, runs);
-    if (runs.length === 0 && options.format === 'table')
-      terminal.err('There are no runs yet. Begin one: stackferry migrate --help\n');
+    const { runs, unreadable } = await store.survey();
+    const ofVm = <T extends { vm: RunState['vm'] }>(list: readonly T[]) =>
+      options.vm === undefined ? [...list] : runsOfVm(list, options.vm);
+    const named = ofVm(unreadable.map((item) => ({ ...item, vm: item.opened?.vm ?? null })));
+    // Of one that does not say whose it is no row is made where a VM is asked for; it is told of all the same.
+    const told = unreadable.filter((item) => item.opened === null || named.some(({ run: id }) => id === item.run));
+    const shown = { runs: ofVm(runs), unreadable: named };
+    await text.printRuns(out, options.format, store, shown, terminal.tableWidth);
+    for (const item of told) terminal.err(text.unreadableText(item));
+    if (shown.runs.length === 0 && told.length === 0 && options.format === 'table') {
+      const of = options.vm === undefined ? '' : ` of ${options.vm}`;
+      terminal.err(`There are no runs${of} yet. Begin one: stackferry migrate --help\n`);
+    }
   });
 }

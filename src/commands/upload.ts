@@ -6,6 +6,7 @@ import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addImageOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { parseProperties } from './options/properties.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -13,11 +14,13 @@ import { addTargetOptions, targetSchema } from './options/target.js';
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...targetSchema.shape,
   ...settingsSchema.shape,
   ...mappingSchema.pick({ imageFormat: true, name: true }).shape,
   run: z.string().optional(),
   vm: z.string().optional(),
+  partial: z.boolean().default(false),
   diskFormat: z.enum(['raw', 'qcow2', 'vmdk']).optional(),
   property: z.array(z.string()).optional(),
 });
@@ -31,7 +34,8 @@ export function register(program: Command, app: App): void {
     )
     .argument('[files...]', "image files, the boot disk first; otherwise the run's disks")
     .option('--run <id>', 'go on with this run')
-    .option('--vm <name>', 'go on with the only unfinished run of this VM')
+    .option('--vm <selector>', 'go on with the only unfinished run of this VM: its name, id:N or uuid:U')
+    .option('--partial', 'leave behind on purpose the disks that export --disk left out')
     .addOption(
       new Option('--disk-format <format>', 'format of FILES, where their content does not tell').choices([
         'raw',
@@ -41,6 +45,7 @@ export function register(program: Command, app: App): void {
     )
     .option('--property <key=value>', 'a further image property of FILES (repeatable)', collect);
   addFormat(command);
+  addDryRun(command);
   addTargetOptions(command);
   addImageOptions(command);
   addTimeoutOptions(command, ['image']);
@@ -70,16 +75,17 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
     );
   }
   const properties = parseProperties(options.property ?? []);
+  if (files.length > 0 && options.partial) throw new UsageError('--partial goes with a run (--run, --vm).');
   const mapping = await readMapping(options, () => false);
   const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const base = session('upload', readSettings(options), options);
+    const base = { ...session('upload', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
     let state;
     if (files.length > 0) {
       const { uploadFiles } = await import('../migration/standalone.js');
@@ -90,10 +96,12 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
         properties,
       });
     } else {
-      state = await phases.runPhase(base, await findRun(store, options), 'upload', mapping);
+      const run = await findRun(store, options, 'upload');
+      state = await phases.runPhase(base, run, { phase: 'upload', options: mapping, partial: options.partial });
     }
+    if (await endDry(terminal, options.format, base)) return;
     const result = runResult(state);
     if (options.format === 'table') for (const id of result.vms[0]?.image_ids ?? []) terminal.out(`image    ${id}\n`);
-    await printResult((text) => terminal.out(text), options.format, result);
+    await printResult((text) => terminal.out(text), options.format, result, state);
   });
 }

@@ -4,6 +4,7 @@ import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addVolumeOptions, mappingSchema, readMapping } from './options/mapping.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read, wholeNumber } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -11,11 +12,13 @@ import { addTargetOptions, targetSchema } from './options/target.js';
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...targetSchema.shape,
   ...settingsSchema.shape,
   ...mappingSchema.pick({ volumeType: true, volumeZone: true, name: true }).shape,
   run: z.string().optional(),
   vm: z.string().optional(),
+  partial: z.boolean().default(false),
   image: z.array(z.string()).optional(),
   size: z.number().optional(),
   bootable: z.boolean().default(true),
@@ -29,12 +32,14 @@ export function register(program: Command, app: App): void {
       'Makes a volume of each image of a run, or of --image, sized in whole GiB (rounded up). The image properties are carried; only the first volume is marked bootable.',
     )
     .option('--run <id>', 'go on with this run')
-    .option('--vm <name>', 'go on with the only unfinished run of this VM')
+    .option('--vm <selector>', 'go on with the only unfinished run of this VM: its name, id:N or uuid:U')
+    .option('--partial', 'leave behind on purpose the disks that export --disk left out')
     .option('--image <id>', 'an image that no run made (repeatable, the boot disk first)', collect)
     .option('--size <gib>', 'with --image: size of the volumes', wholeNumber(1))
     .option('--no-bootable', 'with --image: a data disk')
     .option('--name <name>', 'with --image: the name of the volume');
   addFormat(command);
+  addDryRun(command);
   addTargetOptions(command);
   command.optionsGroup('Mapping:');
   addVolumeOptions(command);
@@ -60,16 +65,17 @@ async function act(command: Command, app: App): Promise<void> {
     throw new UsageError('--name goes with --image.', 'Names of a run are set by upload --name.');
   }
   if (options.image === undefined && !options.bootable) throw new UsageError('--no-bootable goes with --image.');
+  if (options.image !== undefined && options.partial) throw new UsageError('--partial goes with a run (--run, --vm).');
   const mapping = await readMapping(options, () => false);
   const [{ withTools }, { printResult }, phases, { findRun }, { runResult }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
     import('../migration/phases.js'),
-    import('../migration/choose-run.js'),
+    import('../migration/find-run.js'),
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const base = session('volume', readSettings(options), options);
+    const base = { ...session('volume', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
     let state;
     if (options.image !== undefined) {
       const { volumesOfImages } = await import('../migration/standalone.js');
@@ -80,8 +86,10 @@ async function act(command: Command, app: App): Promise<void> {
         bootable: options.bootable,
       });
     } else {
-      state = await phases.runPhase(base, await findRun(store, options), 'volume', mapping);
+      const run = await findRun(store, options, 'volume');
+      state = await phases.runPhase(base, run, { phase: 'volume', options: mapping, partial: options.partial });
     }
-    await printResult((text) => terminal.out(text), options.format, runResult(state));
+    if (await endDry(terminal, options.format, base)) return;
+    await printResult((text) => terminal.out(text), options.format, runResult(state), state);
   });
 }

@@ -14,5 +14,5 @@ export type {
   VmFacts,
   VmRecord,
 } from './inventory/schema.js';
-export { selectVms } from './inventory/select.js';
+export { fitting, selectVms } from './inventory/select.js';
 export type { PowerState } from './power-state.js';

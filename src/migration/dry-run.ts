@@ -52,7 +52,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   let blocked = blockerError(source.vm.name, blockers);
   await noteSource(rc, request.source, { source, labels, ownFolder: base.store.paths(state.run).disks });
   try {
-    const options = await takeOptions(rc, request.options);
+    const options = await takeOptions(rc, { ...('options' in which ? which.options : {}), ...request.options });
     await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
   } catch (error) {
     // What cannot move at all need not be mapped.

@@ -3,7 +3,7 @@ import { StackferryError, UsageError, formatBytes } from '../core/index.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
 import { checkTarget } from './check-target.js';
-import { diskChoice, openOrBegin } from './choose-run.js';
+import { assertDisksOfRun, diskChoice, openOrBegin } from './choose-run.js';
 import { blockerError, chooseDisks, isOnWhatMoves, readSource, standingBlockers, type Source } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
 import { runSteps } from './runner.js';
@@ -47,7 +47,7 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
   return withRun(base, which, async (session) => {
     const { rc } = session;
     await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
-    const options = await takeOptions(rc, request.options);
+    const options = await takeOptions(rc, { ...('options' in which ? which.options : {}), ...request.options });
     await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
     await checkTarget(rc);
     if (request.confirm) await confirmGo(rc);
@@ -90,6 +90,7 @@ export async function lookAtSource(
   if (known && known.vm.uuid !== source.vm.uuid) {
     throw new UsageError(`id:${known.vm.id} of ${known.host} is another VM now than when run ${rc.run} began.`);
   }
+  assertDisksOfRun(rc.state, source.vm, request);
   return { source, labels: known?.labels ?? chooseDisks(source.vm, { ...diskChoice(request) }) };
 }
 

@@ -1,15 +1,18 @@
-import { UsageError } from '../core/index.js';
+import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import type { MappingOptions } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
-import { isHalfExported } from './choose-run.js';
+import { assertNoneHidden, halfExportedRun, partialRun } from './choose-run.js';
 import { mayPowerOff, takeSource, type SourceRequest } from './migrate.js';
+import { PARTIAL, exportCommand, isPartial, leftOut, missingOf } from './next-command.js';
 import { readSource } from './read-source.js';
 import { runSteps } from './runner.js';
 import { withRun, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import type { RunStore } from './state/store.js';
+import { convertResult } from './steps/convert.js';
+import { exportResult, filesStand } from './steps/export.js';
 import { listSteps, type Phase } from './steps/list.js';
-import { section, type RunContext } from './steps/step.js';
+import { needSection, section, type RunContext } from './steps/step.js';
 
 /** The step commands: each runs one phase of a run, on the same state as `migrate`. */
 
@@ -19,14 +22,16 @@ export interface ExportRequest {
   convertTo: 'raw' | 'qcow2' | null;
 }
 
-/** Copies the disks of a VM. Begins a run, or goes on with one of the same VM whose copy is not complete. */
+/**
+ * Copies the disks of a VM. Begins a run, or goes on with one of the same disks whose copy is not complete.
+ * @throws StackferryError `run.unreadable` where a run that cannot be read may be that one.
+ */
 export async function exportVm(base: SessionBase, request: ExportRequest): Promise<RunState> {
   const host = await base.doors.host(base.ctx);
   const { vm } = await readSource(host, request.source.selector);
-  const unfinished = (await base.store.list()).filter(
-    (state) => state.vm?.id === vm.id && state.vm.uuid === vm.uuid && isHalfExported(state, request.source),
-  );
-  const last = unfinished.at(-1);
+  const { runs, unreadable } = await base.store.survey();
+  const last = halfExportedRun(runs, vm, request.source);
+  if (!last) assertNoneHidden(unreadable, vm);
   const which = last ? { resume: last.run } : { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } };
   let final: RunState | undefined;
   await withRun(base, which, async (session) => {
@@ -40,7 +45,7 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
       phases.push('convert');
     }
     await runSteps(rc, listSteps(rc.state, phases));
-    return 'open';
+    return 'ready';
   });
   if (!final) throw new Error('no run was opened');
   return final;
@@ -70,61 +75,119 @@ export async function convertRun(
   run: string,
   request: { options: Partial<MappingOptions>; outputDir?: string; again: boolean },
 ): Promise<RunState> {
-  return runPhase(base, run, 'convert', request.options, async (rc) => {
+  return runPhase(base, run, { phase: 'convert', options: request.options, partial: false }, async (rc) => {
     const dir = request.outputDir;
     const moved = dir !== undefined && dir !== rc.state.plan.get('convert_dir');
-    if (moved) await rc.record({ kind: 'plan', section: 'convert_dir', value: dir });
-    if (!moved && !request.again) return;
-    for (const key of [...rc.state.steps.keys()]) {
-      if (!key.startsWith('convert:')) continue;
-      if (rc.state.steps.get(key.replace('convert:', 'image:'))?.state === 'done') {
-        throw new UsageError(
-          `Run ${rc.run} has uploaded its disks already; converting them again would serve nothing.`,
-        );
-      }
-      await rc.record({ kind: 'step.reset', step: key });
+    const anew: string[] = [];
+    for (const label of needSection(rc.state, 'source').labels) {
+      const done = convertResult.safeParse(rc.state.steps.get(`convert:${label}`)?.result).data;
+      if (done && !moved && !request.again && (await filesStand([done]))) continue;
+      if (rc.state.steps.get(`image:${label}`)?.state === 'done') throw servedAlready(rc.state, label, done?.path);
+      await assertExported(rc.state, label);
+      if (done) anew.push(`convert:${label}`);
     }
+    if (moved) await rc.record({ kind: 'plan', section: 'convert_dir', value: dir });
+    for (const step of anew) await rc.record({ kind: 'step.reset', step });
   });
 }
 
-/** Runs one phase of an existing run. The run is complete when its server is made. */
+function servedAlready(state: RunState, label: string, path: string | undefined): UsageError {
+  const kept = path === undefined || section(state, 'source')?.ownDir === true ? 'is not kept' : `was ${path}`;
+  return new UsageError(
+    `Run ${state.run} has uploaded ${label} already, and its file ${kept}; converting it again would serve nothing.`,
+    `For files of the disks: stackferry export --vm ${quoteForHint(state.vm?.name ?? '')} --disk-format qcow2 --output DIR`,
+  );
+}
+
+/** The exported files are a user's to look at, and may be gone or changed when it is their turn. */
+async function assertExported(state: RunState, label: string): Promise<void> {
+  const exported = exportResult.safeParse(state.steps.get(`export:${label}`)?.result).data;
+  if (!exported || (await filesStand(exported.files))) return;
+  throw new StackferryError('run.files_gone', `The exported files of ${label} are gone or changed: ${exported.path}`, {
+    hint: `Undo the run and export again: stackferry rollback ${state.run}`,
+  });
+}
+
+export interface PhaseRequest {
+  phase: Phase;
+  options: Partial<MappingOptions>;
+  /** The disks that `export --disk` left out are left behind on purpose. */
+  partial: boolean;
+}
+
+/**
+ * Runs one phase of an existing run. The run is complete when its server is made.
+ * @throws UsageError where an earlier phase is not done; StackferryError `run.partial` where disks are left out unasked.
+ */
 export async function runPhase(
   base: SessionBase,
   run: string,
-  phase: Phase,
-  given: Partial<MappingOptions>,
+  { phase, options: given, partial }: PhaseRequest,
   prepare?: (rc: RunContext) => Promise<void>,
 ): Promise<RunState> {
   let final: RunState | undefined;
   await withRun(base, { resume: run }, async ({ rc }) => {
     final = rc.state;
-    assertReady(rc.state, phase);
-    await prepare?.(rc);
-    const options = await takeOptions(rc, given);
-    await ensureSections(rc, options, needs[phase]);
-    await runSteps(rc, listSteps(rc.state, [phase]));
-    return phase === 'server' ? 'done' : 'open';
+    const { state } = rc;
+    const isOfVm = state.plan.has('source');
+    if (isOfVm) {
+      assertReady(state, phase);
+      if (partial && leftOut(state).length > 0) await rc.record({ kind: 'plan', section: PARTIAL, value: true });
+      if (phase !== 'convert' && isPartial(state)) {
+        throw partialRun(state, `stackferry ${phase} --run ${state.run} --partial`);
+      }
+      await prepare?.(rc);
+      const options = await takeOptions(rc, given);
+      await ensureSections(rc, options, needs[phase]);
+    } else {
+      assertAlone(state, phase, given);
+    }
+    await runSteps(rc, listSteps(state, [phase]));
+    return phase === 'server' || !isOfVm ? 'done' : 'ready';
   });
   if (!final) throw new Error('no run was opened');
   return final;
 }
 
 function assertReady(state: RunState, phase: Phase): void {
+  if (state.state === 'rolled_back') throw new UsageError(`Run ${state.run} was rolled back.`, 'Begin another one.');
   const earlier = before[phase];
-  if (earlier === null || !state.plan.has('source')) return;
-  const source = section(state, 'source');
-  const prefix = { export: 'export:', convert: 'convert:', upload: 'image:', volume: 'volume:', server: 'server' }[
-    earlier
-  ];
-  const missing = source?.labels.filter((label) => state.steps.get(`${prefix}${label}`)?.state !== 'done') ?? [];
-  if (earlier === 'export' && state.steps.get('recheck')?.state !== 'done') missing.push('the last look at the source');
+  // Of a finished run everything was there; what is gone by now is for the steps to see.
+  if (earlier === null || missingOf(state, phase).length === 0) return;
+  const missing = missingOf(state, earlier);
   if (missing.length === 0) return;
   throw new UsageError(
     `Run ${state.run} is not so far: ${earlier} is not done for ${missing.join(', ')}.`,
-    earlier === 'export'
-      ? `Go on with: stackferry export --vm ${state.vm?.name ?? ''}`
-      : `First: stackferry ${earlier} --run ${state.run}`,
+    `First: ${firstCommand(state, earlier)}`,
   );
+}
+
+/** The command that comes first: the earliest phase that is not done. */
+function firstCommand(state: RunState, earlier: Phase): string {
+  const chain: Phase[] = [];
+  for (let phase: Phase | null = earlier; phase !== null; phase = before[phase]) chain.unshift(phase);
+  const first = chain.find((phase) => missingOf(state, phase).length > 0) ?? earlier;
+  return first === 'export'
+    ? (exportCommand(state) ?? 'stackferry export --vm NAME')
+    : `stackferry ${first} --run ${state.run}`;
+}
+
+/** A run of files, images or volumes has one phase, planned when it began. */
+function assertAlone(state: RunState, phase: Phase, given: Partial<MappingOptions>): void {
+  const words = Object.keys(given).filter((key) => key !== 'start');
+  if (state.state === 'rolled_back' || state.vm !== null || state.command !== phase) {
+    const what = state.vm === null ? `was begun by ${state.command} on its own` : `has not read ${state.vm.name} yet`;
+    throw new UsageError(
+      `Run ${state.run} ${state.state === 'rolled_back' ? 'was rolled back' : what}; ${phase} cannot go on with it.`,
+      `Look at it with: stackferry status ${state.run}`,
+    );
+  }
+  if (words.length > 0) {
+    throw new UsageError(
+      `Run ${state.run} was planned when it began; options for ${words.join(', ')} come too late.`,
+      `Leave them out, or undo the run first: stackferry rollback ${state.run}`,
+    );
+  }
 }
 
 /** The address of a run's source, in the words of the source options: what a later command need not say again. */

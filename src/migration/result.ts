@@ -56,7 +56,8 @@ export function runResult(state: RunState, worker: number | null = null): RunRes
 
 function stateOf(state: RunState, worker: number | null): RunResult['state'] {
   if (worker !== null) return 'running';
-  return state.state === 'open' ? 'stopped' : state.state;
+  // To programs a run that waits for its next step is one that can be gone on with.
+  return state.state === 'open' || state.state === 'ready' ? 'stopped' : state.state;
 }
 
 function vmResult(state: RunState, now: RunResult['state']): VmResult {

@@ -1,8 +1,12 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
+import { sep } from 'node:path';
 import { StackferryError, isCode, throwIfAborted } from '../core/index.js';
+import type { RunState } from './state/fold.js';
+import { convertResult } from './steps/convert.js';
+import { exportResult } from './steps/export.js';
 import { listSteps } from './steps/list.js';
 import { hasLaunched, serversOf } from './steps/server.js';
-import { section, type RunContext } from './steps/step.js';
+import { section, type PlannedCall, type RunContext } from './steps/step.js';
 
 export interface RollbackOptions {
   /** The VM's name, typed out: the server has run and what it wrote is given up. */
@@ -12,14 +16,21 @@ export interface RollbackOptions {
 export interface RollbackOutcome {
   /** Resources that could not go, with why. Empty when all that the run made is gone. */
   left: { resource: string; message: string }[];
+  /** Files of the run that are still there: they lie in a folder that was named on the command line. Absolute. */
+  keptFiles: string[];
 }
 
 /**
  * Removes what the run made, newest first: only what its journal names or what carries its mark. Safe to run again.
+ * Of files only the run's own folder goes; those under `--output` are the user's to keep, and may be another run's, too.
  * @throws StackferryError `rollback.server_has_run` unless `discard` is the VM's name.
  */
 export async function rollback(rc: RunContext, options: RollbackOptions): Promise<RollbackOutcome> {
   const steps = listSteps(rc.state).toReversed();
+  if (rc.dry) {
+    rc.dry.push(...(await removals(rc)));
+    return { left: [], keptFiles: [] };
+  }
   const touchesCloud = rc.state.resources.some((item) => item.resource !== 'file' && !item.gone);
   const left: RollbackOutcome['left'] = [];
   if (touchesCloud) {
@@ -45,11 +56,51 @@ export async function rollback(rc: RunContext, options: RollbackOptions): Promis
       if (rc.state.steps.has(step.key)) await rc.record({ kind: 'step.reset', step: step.key });
     }
   }
-  const boot = rc.state.steps.has('boot');
-  if (boot) await rc.record({ kind: 'step.reset', step: 'boot' });
   const source = section(rc.state, 'source');
   if (source?.ownDir === true) await rm(source.outputDir, { recursive: true, force: true });
-  return { left };
+  const keptFiles = await filesThatStay(rc.state);
+  // Nothing of these steps holds any more, but of those whose resource could not go.
+  for (const step of [...rc.state.steps.keys()]) {
+    const holds = rc.state.resources.some((item) => item.step === step && !item.gone);
+    if (!holds) await rc.record({ kind: 'step.reset', step });
+  }
+  return { left, keptFiles };
+}
+
+/** What a rollback would remove, newest first, and does not. */
+async function removals(rc: RunContext): Promise<PlannedCall[]> {
+  const calls: PlannedCall[] = [];
+  for (const step of listSteps(rc.state).toReversed()) {
+    for (const { resource, id, gone } of rc.state.resources.filter((item) => item.step === step.key)) {
+      if (id === null || gone || resource === 'file' || resource === 'attachment') continue;
+      const { requests } = await rc.cloud();
+      calls.push({ step: step.key, ...(await requests.remove(resource, id)), body: null });
+    }
+  }
+  const source = section(rc.state, 'source');
+  if (source?.ownDir === true) {
+    calls.push({ step: 'export', service: 'local', method: 'DELETE', path: source.outputDir, body: null });
+  }
+  return calls;
+}
+
+/** The files that the copy and the conversion named and that are still there. */
+async function filesThatStay(state: RunState): Promise<string[]> {
+  const own = section(state, 'source')?.ownDir === true ? section(state, 'source')?.outputDir : undefined;
+  const named = [...state.steps].flatMap(([key, { result }]) => {
+    if (key.startsWith('export:')) return exportResult.safeParse(result).data?.files.map(({ path }) => path) ?? [];
+    return key.startsWith('convert:') ? (convertResult.safeParse(result).data?.path ?? []) : [];
+  });
+  const there: string[] = [];
+  for (const path of new Set(named)) {
+    if (own !== undefined && path.startsWith(`${own}${sep}`)) continue;
+    const isThere = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) there.push(path);
+  }
+  return there;
 }
 
 async function confirmDiscard(rc: RunContext, typed: string | undefined): Promise<void> {

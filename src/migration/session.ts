@@ -10,7 +10,8 @@ import { ProgressFile } from './state/progress.js';
 import { writeAtomic, type OpenRun, type RunPaths, type RunStore } from './state/store.js';
 import { cloudSection } from './plan/sections.js';
 import type { RunSettings } from './steps/settings.js';
-import { runContext, section, type RunContext } from './steps/step.js';
+import { inMemory, newState } from './dry.js';
+import { runContext, section, type PlannedCall, type RunContext } from './steps/step.js';
 import { WarningNotes, type Warning } from './warning-notes.js';
 
 /** The doors to both sides; each is opened when it is first needed. */
@@ -20,6 +21,8 @@ export interface Doors {
 }
 
 export interface SessionBase {
+  /** Set for `--dry-run`: what would be changed is collected here, and nothing is. */
+  dry?: PlannedCall[];
   store: RunStore;
   ctx: Context;
   doors: Doors;
@@ -40,15 +43,17 @@ export interface Session {
 
 /**
  * Begins a run (or goes on with one), does `work` in it, and closes it: the journal ends with how it went, and
- * `report.json` is written. What `work` returns says whether the run is complete; a step command leaves it open.
+ * `report.json` is written. What `work` returns says whether the run is complete; a step command leaves it `ready` for the
+ * next one, a rollback that left something behind `open`.
  * @throws RunFailure where the run goes on existing. A new one that failed before its first step is removed, and the
  * error comes as it is.
  */
 export async function withRun(
   base: SessionBase,
   which: { resume: string } | { vm: RunState['vm'] },
-  work: (session: Session) => Promise<'done' | 'open' | 'rolled_back'>,
+  work: (session: Session) => Promise<'done' | 'ready' | 'open' | 'rolled_back'>,
 ): Promise<RunResult> {
+  if (base.dry) return withoutRun(base, base.dry, which, work);
   const resumed = 'resume' in which;
   const open = resumed ? await base.store.reopen(which.resume, base.command) : await begin(base, which.vm);
   const state = foldJournal(open.journal.lines);
@@ -87,7 +92,7 @@ export async function withRun(
   try {
     const said = await work({ rc, paths: open.paths });
     // A step that is asked for again on a finished run finds all done: the run stays finished.
-    const stays = said === 'open' && resumed && base.command !== 'rollback' && stateBefore(open, begun) === 'done';
+    const stays = said === 'ready' && resumed && stateBefore(open, begun) === 'done';
     const end = stays ? 'done' : said;
     await warnings.settle();
     if (end !== 'open') await rc.record({ kind: 'run.closed', state: end });
@@ -114,6 +119,22 @@ export async function withRun(
     const result = await finish(rc, open, progress, start, stopped ? 'stopped' : 'failed');
     throw new RunFailure(error, result, rc.state);
   }
+}
+
+/** `--dry-run`: the same work on a state in memory. Nothing is opened, locked or written, and no step is run. */
+async function withoutRun(
+  base: SessionBase,
+  dry: PlannedCall[],
+  which: { resume: string } | { vm: RunState['vm'] },
+  work: (session: Session) => Promise<unknown>,
+): Promise<RunResult> {
+  const state =
+    'resume' in which
+      ? await base.store.read(which.resume)
+      : newState({ program: base.program, command: base.command, at: base.ctx.clock.now(), vm: which.vm });
+  const rc = inMemory({ ctx: base.ctx, state, settings: base.settings, doors: base.doors, sameProject, dry });
+  await work({ rc, paths: base.store.paths(state.run) });
+  return runResult(state);
 }
 
 /** Kinds of lines that plan or tell only; whatever else a session writes is work on the run. */

@@ -311,4 +311,44 @@ describe.concurrent('one VM, whole', () => {
     expect(counts(lab).servers).toBe(1);
     expect((await journal(lab.stateDir, result.run)).at(-1)).toMatchObject({ kind: 'run.closed', state: 'done' });
   });
+
+  test('without --no-start goes on with the run that made all but the server', async () => {
+    const lab = await peers.lab();
+    const { run } = resultOf(await lab.run(migrateArgs('web01', '--no-start')));
+    const again = await lab.run(migrateArgs('web01', '--no-start'));
+    expect(resultOf(again).run).toBe(run);
+    expect(counts(lab).servers).toBe(0);
+    lab.host.resetLog();
+    const started = resultOf(await lab.run(migrateArgs('web01')));
+    expect(started).toMatchObject({ run, state: 'done', vms: [{ boot: { proved: true } }] });
+    expect(diskReads(lab.host)).toEqual([]);
+    expect(counts(lab)).toEqual({ images: 2, volumes: 2, ports: 1, servers: 1 });
+  });
+
+  test('begins nothing beside a run that cannot be read, which status shows', async () => {
+    const lab = await peers.lab();
+    const { run } = resultOf(await lab.run(migrateArgs('web01')));
+    const path = join(lab.stateDir, 'runs', run, 'journal.jsonl');
+    const lines = await readFile(path, 'utf8');
+    await writeFile(path, lines.replace('"kind":"session"', '').replace('"step.started"', '"step.begun"'));
+    const changes = lab.cloud.changingRequests().length;
+    for (const args of [migrateArgs('web01'), ['export', '--vm', 'web01', '-f', 'json']]) {
+      const refused = await lab.run(args);
+      expect(refused.code, refused.stderr).toBe(3);
+      expect(refused.stderr).toContain('(run.unreadable)');
+      expect(refused.stderr).toContain(`mv ${join(lab.stateDir, 'runs', run)}`);
+    }
+    expect(lab.cloud.changingRequests()).toHaveLength(changes);
+    const status = await lab.run(['status', '-f', 'json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      run: null,
+      vms: [],
+      runs: [{ run, vm: 'web01', state: 'unreadable', error: { code: 'run.journal_damaged' } }],
+    });
+    const table = await lab.run(['status', '--vm', 'web01']);
+    expect(table.stdout).toMatch(new RegExp(`^${run} +web01 .* unreadable `, 'm'));
+    expect(table.stderr).toContain(`${run} cannot be read: Line `);
+    // Another VM is none of its business.
+    expect((await lab.run(['export', '--vm', 'id:2', '--disk', 'none'])).stderr).not.toContain('run.unreadable');
+  });
 });

@@ -86,6 +86,24 @@ describe.concurrent('rollback', () => {
     expect(kinds.filter((kind, index) => kinds.indexOf(kind) === index)).toEqual(order);
   });
 
+  test('says which files of --output stay, and shows no step any more', async () => {
+    const lab = await peers.lab();
+    const args = ['export', '--vm', 'web01', '--output', 'out', '--disk-format', 'raw', '-f', 'json'];
+    const exported = JSON.parse((await lab.run(args)).stdout) as { run: string; disks: { path: string }[] };
+    const ended = await lab.run(['rollback', exported.run, '-f', 'json']);
+    rolledBack(ended);
+    expect(ended.stderr).toContain('Its files stay, for they lie in a folder that was named with --output:');
+    for (const { path } of exported.disks) {
+      expect(ended.stderr).toContain(`  ${path}\n`);
+      expect(existsSync(path)).toBe(true);
+    }
+    expect(ended.stderr).toMatch(/out\/\S*-flat\.vmdk\n/);
+    const { stdout } = await lab.run(['status', '-f', 'json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      runs: [{ command: 'export', last_command: 'rollback', state: 'rolled_back', step: null, next: null }],
+    });
+  });
+
   test('twice does no harm', async () => {
     const lab = await peers.lab();
     const { run } = resultOf(await lab.run(migrateArgs('web01')));
@@ -137,6 +155,8 @@ describe.concurrent('rollback', () => {
     const first = await lab.run(['rollback', run, '--discard', 'web01', '-f', 'json']);
     expect(first.code, first.stderr).toBe(1);
     expect(first.stderr).toContain('(cloud.image_in_use)');
+    const row = (JSON.parse((await lab.run(['status', '-f', 'json'])).stdout) as { runs: unknown[] }).runs[0];
+    expect(row).toMatchObject({ run, state: 'stopped', next: `stackferry rollback ${run}` });
     expect(counts(lab)).toEqual({ images: 1, volumes: 1, ports: 0, servers: 0 });
     expect(lab.cloud.state.images[0]?.id).toBe(image?.id);
 
@@ -168,6 +188,9 @@ describe.concurrent('rollback', () => {
     const unknown = await lab.run(['rollback', 'rzzzzzzzzz']);
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain('stackferry status');
+    const short = await lab.run(['rollback', run.slice(0, 3), '--discard', 'web01']);
+    expect(short.code, short.stderr).toBe(2);
+    expect(short.stderr).toContain('at least 4 characters');
     const admin = await lab.run(['rollback', run, '--discard', 'web01'], lab.cloud.environment('lab-admin'));
     expect(admin.code, admin.stderr).toBe(1);
     expect(admin.stderr).toContain('(run.other_cloud)');

@@ -9,6 +9,7 @@ import {
   addressIn,
   contentHash,
   counts,
+  diskReads,
   expectSourceBytes,
   migrateArgs,
   ONE_OF_EACH,
@@ -136,6 +137,79 @@ describe.concurrent('the five steps', () => {
   });
 });
 
+describe.concurrent('a run and its steps', () => {
+  test('waits for its next step as ready, tells it, and is not hurt by a step too early', async () => {
+    const lab = await peers.lab();
+    const run = filesOf(await lab.run(['export', '--vm', 'web01', '-f', 'json'])).run ?? '';
+    const row = async () => {
+      const table = await lab.run(['status']);
+      return table.stdout.split('\n')[1]?.replace(/ {2,}/g, '|').split('|') ?? [];
+    };
+    expect(await row()).toMatchObject([
+      run,
+      'web01',
+      lab.host.host,
+      'export',
+      'ready',
+      {},
+      {},
+      `stackferry convert --run ${run}`,
+    ]);
+    const before = (await lab.run(['status', '-f', 'json'])).stdout;
+    expect(JSON.parse(before)).toMatchObject({ run, state: 'stopped', runs: [{ run, state: 'stopped' }] });
+    const early = await lab.run(['server', '--run', run, '--network', 'VM Network=lab-net']);
+    expect(early.code, early.stderr).toBe(2);
+    expect(early.stderr).toContain(`First: stackferry convert --run ${run}`);
+    expect((await row())[4]).toBe('ready');
+    filesOf(await lab.run(['convert', '--vm', `uuid:${lab.tree.vm('web01').uuid.toUpperCase()}`, '-f', 'json']));
+    expect(await row()).toMatchObject([
+      run,
+      'web01',
+      lab.host.host,
+      'convert',
+      'ready',
+      {},
+      {},
+      `stackferry upload --run ${run}`,
+    ]);
+
+    // migrate goes on with what the steps have done, and does not read the disks again.
+    lab.host.resetLog();
+    expect(resultOf(await lab.run(migrateArgs('web01'))).run).toBe(run);
+    expect(diskReads(lab.host)).toEqual([]);
+    expect((await row()).slice(0, 5)).toEqual([run, 'web01', lab.host.host, 'migrate', 'done']);
+    // Its staged files are gone, so their paths are not told.
+    const gone = await lab.run(['convert', '--run', run, '-f', 'json']);
+    expect(gone.code, gone.stderr).toBe(2);
+    expect(gone.stderr).toContain('its file is not kept');
+    expect(gone.stdout).not.toContain('.raw');
+    expect((await row())[4]).toBe('done');
+    expect(counts(lab)).toEqual(ONE_OF_EACH);
+  });
+
+  test('with some of the disks make no server unasked', async () => {
+    const lab = await peers.lab();
+    const mapping = ['--network', 'VM Network=lab-net'];
+    const args = ['export', '--vm', 'web01', '--disk', 'scsi0:0', '--disk-format', 'raw', '-f', 'json'];
+    const run = filesOf(await lab.run(args)).run ?? '';
+    const refused = await lab.run(['upload', '--run', run]);
+    expect(refused.code, refused.stderr).toBe(2);
+    expect(refused.stderr).toContain('(run.partial)');
+    expect(refused.stderr).toContain('export --disk left out scsi0:1');
+    const resumed = await lab.run(['migrate', '--resume', '--run', run, ...mapping, '--yes']);
+    expect(resumed.code, resumed.stderr).toBe(2);
+    expect(resumed.stderr).toContain(`stackferry migrate --resume --run ${run} --skip-disk scsi0:1`);
+    expect(lab.cloud.changingRequests()).toEqual([]);
+
+    resultOf(await lab.run(['upload', '--run', run, '--partial', '-f', 'json']));
+    // It was said once, and holds for the run.
+    resultOf(await lab.run(['volume', '--run', run, '-f', 'json']));
+    const server = resultOf(await lab.run(['server', '--run', run, ...mapping, '-f', 'json']));
+    expect(server.vms[0]?.volumes.map(({ label }) => label)).toEqual(['scsi0:0']);
+    expect(server.state).toBe('done');
+  });
+});
+
 describe.concurrent('each step alone', () => {
   test('convert FILE checks, converts and proves a descriptor; a lying one is refused', async () => {
     const lab = await peers.lab();
@@ -215,7 +289,13 @@ describe.concurrent('each step alone', () => {
 
     // Each step's run takes back its own part, and no other's.
     const status = await lab.run(['status', '-f', 'json']);
-    const runs = (JSON.parse(status.stdout) as { runs: { run: string }[] }).runs.map((item) => item.run);
+    const rows = (JSON.parse(status.stdout) as { runs: { run: string; command: string; state: string }[] }).runs;
+    // Only the export is a run that could be gone on with.
+    expect(rows.map(({ command, state }) => [command, state])).toEqual([
+      ['export', 'stopped'],
+      ...['upload', 'volume', 'volume', 'server'].map((command) => [command, 'done']),
+    ]);
+    const runs = rows.map((item) => item.run);
     for (const run of runs.toReversed()) {
       const discard = run === server.run ? ['--discard', 'by-hand'] : [];
       const back = await lab.run(['rollback', run, ...discard, '-f', 'json']);

@@ -109,14 +109,14 @@ describe('a run whose first step has begun', () => {
     expect(after).toMatchObject({ state: before.state, error: before.error });
   });
 
-  it('that was left open by a step command stays open after a refusal', async () => {
+  it('that a step command left ready stays so after a refusal', async () => {
     const base = await newBase();
     const { run } = await withRun(base, { vm }, async ({ rc }) => {
       await runSteps(rc, [step(() => Promise.resolve({ result: {}, summary: '' }))]);
-      return 'open';
+      return 'ready';
     });
     await refused(withRun(base, { resume: run }, fails(new UsageError('Too early.'))));
-    expect(await base.store.read(run)).toMatchObject({ state: 'open', error: null });
+    expect(await base.store.read(run)).toMatchObject({ state: 'ready', error: null });
   });
 
   it('can be undone once something was made', async () => {

@@ -75,6 +75,11 @@ export function selectVms<T extends Selectable>(
   return [...chosen.values()];
 }
 
+/** All that a selector fits, exact names before globs: none, one or several, which is for the caller to judge. */
+export function fitting<T extends Selectable>(items: readonly T[], selector: string): T[] {
+  return matching(items, parse(selector)).found;
+}
+
 /** True where some selector asks for a uuid, which the list of VMs does not hold. */
 export function asksForUuid(selectors: readonly string[]): boolean {
   return selectors.some((text) => parse(text).kind === 'uuid');

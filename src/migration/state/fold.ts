@@ -22,7 +22,9 @@ export interface StepState {
 /** The state of a run: what its journal says, folded. */
 export interface RunState {
   run: string;
+  /** What began the run, and what worked on it last. */
   command: string;
+  lastCommand: string;
   openedAt: string;
   updatedAt: string;
   vm: { id: string; name: string; uuid: string | null } | null;
@@ -31,8 +33,11 @@ export interface RunState {
   resources: MadeResource[];
   /** Ids of servers that were asked to start. */
   startedServers: Set<string>;
-  /** `open` until a line closes it; a new session opens it again. */
-  state: 'open' | 'done' | 'failed' | 'stopped' | 'rolled_back';
+  /**
+   * `open` until a line closes it; a new session opens it again. `ready`: a step command did what it was asked for, and
+   * the run waits for the next one.
+   */
+  state: 'open' | 'ready' | 'done' | 'failed' | 'stopped' | 'rolled_back';
   error: { code: string; message: string; hint: string | null } | null;
   warnings: { code: string; message: string }[];
 }
@@ -44,6 +49,7 @@ export function foldJournal(lines: readonly JournalLine[]): RunState | null {
   const state: RunState = {
     run: first.run,
     command: first.command,
+    lastCommand: first.command,
     openedAt: first.at,
     updatedAt: first.at,
     vm: first.vm,
@@ -122,6 +128,7 @@ export function applyLine(state: RunState, line: JournalLine): void {
       state.steps.delete(line.step);
       break;
     case 'session':
+      state.lastCommand = line.command;
       state.state = 'open';
       state.error = null;
       break;

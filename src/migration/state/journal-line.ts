@@ -65,7 +65,8 @@ export const journalLineSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('run.closed'),
     at,
-    state: z.enum(['done', 'failed', 'stopped', 'rolled_back']),
+    /** `ready`: what the step command was asked for is done, the run is not. */
+    state: z.enum(['done', 'ready', 'failed', 'stopped', 'rolled_back']),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
   }),
   z.object({ kind: z.literal('warning'), at, code: z.string(), message: z.string() }),

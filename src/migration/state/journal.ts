@@ -106,7 +106,8 @@ function refuseNewer(line: unknown, path: string): void {
   );
 }
 
-function damaged(path: string, line: number, why: string): StackferryError {
+/** The error of a line that is none of ours any more. */
+export function damaged(path: string, line: number, why: string): StackferryError {
   return new StackferryError('run.journal_damaged', `Line ${line} of the journal ${path} cannot be read: ${why}.`, {
     hint: 'Nothing was changed. Look at that line; what the run made carries its id as stackferry_run in the cloud.',
   });

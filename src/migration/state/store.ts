@@ -3,9 +3,10 @@ import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'nod
 import { dirname, join } from 'node:path';
 import { StackferryError, UsageError, makeFolders, messageOf, systemCode, type Clock } from '../../core/index.js';
 import { foldJournal, type RunState } from './fold.js';
-import { Journal, readJournal } from './journal.js';
-import { JOURNAL_VERSION } from './journal-line.js';
+import { Journal, damaged, readJournal } from './journal.js';
+import { JOURNAL_VERSION, type JournalLine } from './journal-line.js';
 import { lockHolder, lockRun, type RunLock } from './lock.js';
+import { describeUnreadable, isNoRun, type UnreadableRun } from './unreadable.js';
 
 /** Files of a run, under the state directory. */
 export interface RunPaths {
@@ -87,25 +88,34 @@ export class RunStore {
     return open;
   }
 
-  /** The state of every run, oldest first. A folder without a readable journal is left out. */
+  /** The state of every run that can be read, oldest first. */
   async list(): Promise<RunState[]> {
+    return (await this.survey()).runs;
+  }
+
+  /** Every run, oldest first: those that can be read, and apart from them those that cannot. */
+  async survey(): Promise<{ runs: RunState[]; unreadable: UnreadableRun[] }> {
     let names: string[];
     try {
       names = await readdir(join(this.dir, 'runs'));
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return [];
+      if (systemCode(error) === 'ENOENT') return { runs: [], unreadable: [] };
       throw stateError(this.dir, error);
     }
-    const states: RunState[] = [];
-    for (const name of names) {
+    const runs: RunState[] = [];
+    const unreadable: UnreadableRun[] = [];
+    for (const name of names.sort()) {
+      const paths = this.paths(name);
       try {
-        const state = foldJournal(await readJournal(this.paths(name).journal));
-        if (state) states.push(state);
+        const state = stateOf(await readJournal(paths.journal), paths.journal);
+        if (state) runs.push(state);
       } catch (error) {
+        if (isNoRun(error)) continue;
         if (systemCode(error) === undefined && !(error instanceof StackferryError)) throw error;
+        unreadable.push(await describeUnreadable(name, paths, error));
       }
     }
-    return states.sort((a, b) => a.openedAt.localeCompare(b.openedAt));
+    return { runs: runs.sort((a, b) => a.openedAt.localeCompare(b.openedAt)), unreadable };
   }
 
   /** The state of one run, by its id or the beginning of it. */
@@ -114,7 +124,7 @@ export class RunStore {
     const { dir, journal } = this.paths(run);
     let state: RunState | null = null;
     try {
-      state = foldJournal(await readJournal(journal));
+      state = stateOf(await readJournal(journal), journal);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error instanceof StackferryError ? error : stateError(dir, error);
     }
@@ -181,6 +191,13 @@ export class RunStore {
       throw error instanceof StackferryError ? error : stateError(dir, error);
     }
   }
+}
+
+/** The fold of a journal; null where it was cut off in its first line, so that nothing was made. */
+function stateOf(lines: readonly JournalLine[], path: string): RunState | null {
+  const state = foldJournal(lines);
+  if (state === null && lines.length > 0) throw damaged(path, 1, 'it does not open a run');
+  return state;
 }
 
 const LIST_HINT = 'List them with: stackferry status';

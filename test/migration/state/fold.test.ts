@@ -148,7 +148,13 @@ describe('foldJournal', () => {
   it('run.closed, and session which opens it again', () => {
     const closed: JournalEntry = { kind: 'run.closed', state: 'failed', error: { code: 'c', message: 'm' } };
     expect(fold(closed)).toMatchObject({ state: 'failed', error: { code: 'c', message: 'm', hint: null } });
-    expect(fold(closed, { kind: 'session', pid: 1, command: 'migrate' })).toMatchObject({ state: 'open', error: null });
+    expect(fold(closed, { kind: 'session', pid: 1, command: 'upload' })).toMatchObject({
+      state: 'open',
+      error: null,
+      command: 'migrate',
+      lastCommand: 'upload',
+    });
+    expect(fold({ kind: 'run.closed', state: 'ready' })).toMatchObject({ state: 'ready', lastCommand: 'migrate' });
     for (const state of ['done', 'stopped', 'rolled_back'] as const) {
       expect(fold({ kind: 'run.closed', state })).toMatchObject({ state, error: null });
     }

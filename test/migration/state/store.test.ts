@@ -141,6 +141,33 @@ describe('the list of runs', () => {
     await writeFile(join(store.dir, 'runs', 'stray'), 'x');
     await plant(store, 'rold');
     expect((await store.list()).map(({ run }) => run)).toEqual(['rold', ...runs]);
+    const { unreadable } = await store.survey();
+    expect(unreadable.map(({ run, opened, error }) => [run, opened, error.code])).toEqual([
+      ['rbad', null, 'run.journal_damaged'],
+      ['rdir', null, 'run.unreadable'],
+    ]);
+  });
+
+  it('tells of a run that cannot be read what its first line still says', async () => {
+    const { store } = await newStore();
+    const first = { kind: 'run.opened', version: 1, run: 'rbad', at: '2026-01-01T00:00:00.000Z', ...opening };
+    await plant(store, 'rbad');
+    await writeFile(store.paths('rbad').journal, `${JSON.stringify(first)}\n{"kind":"plan"\n`);
+    await plant(store, 'rnew');
+    const newer = { ...first, version: 99, program: '9.0', extra: [1] };
+    await writeFile(store.paths('rnew').journal, `${JSON.stringify(newer)}\n`);
+    await plant(store, 'rodd');
+    await writeFile(store.paths('rodd').journal, `{"kind":"session","pid":1,"command":"x","at":"t"}\n`);
+    const opened = { at: first.at, command: 'migrate', vm: opening.vm };
+    expect(await store.survey()).toMatchObject({
+      runs: [],
+      unreadable: [
+        { run: 'rbad', dir: store.paths('rbad').dir, opened, error: { code: 'run.journal_damaged' } },
+        { run: 'rnew', opened, error: { code: 'run.newer_version' } },
+        { run: 'rodd', opened: null, error: { code: 'run.journal_damaged' } },
+      ],
+    });
+    await expect(store.read('rodd')).rejects.toMatchObject({ code: 'run.journal_damaged' });
   });
 
   it('is an error where the folder itself cannot be read', async () => {

@@ -1,0 +1,93 @@
+import { quoteForHint } from '../core/index.js';
+import { runResult, type RunResult } from './result.js';
+import type { RunState } from './state/fold.js';
+import { phases, type Phase } from './steps/list.js';
+import { section } from './steps/step.js';
+
+/**
+ * The state of a run as a person reads it: one that waits for its next step is `ready`. For programs that is `stopped`,
+ * as the contract has no more words.
+ */
+export function shownState(state: RunState, worker: number | null = null): RunResult['state'] | 'ready' {
+  return worker === null && state.state === 'ready' ? 'ready' : runResult(state, worker).state;
+}
+
+/** The command that goes on with a run, ready to be pasted; null where there is nothing to go on with. */
+export function nextCommand(state: RunState, worker: number | null = null): string | null {
+  const { run } = state;
+  if (worker !== null) return `stackferry status ${run}`;
+  if (state.state === 'rolled_back') return null;
+  if (state.state === 'done') {
+    const isMade = section(state, 'server')?.start !== false || state.steps.has('server');
+    return isMade ? null : `stackferry server --run ${run}`;
+  }
+  const last = state.lastCommand;
+  if (last === 'rollback') return `stackferry rollback ${run}`;
+  if (state.vm === null) return isPhase(state.command) ? `stackferry ${state.command} --run ${run}` : null;
+  if (last === 'migrate') return `stackferry migrate --resume --run ${run}`;
+  if (!isComplete(state, 'export')) return exportCommand(state);
+  const next = phases.find((phase) => !isComplete(state, phase));
+  if (next === undefined) return null;
+  const partial = next !== 'convert' && isPartial(state) ? ' --partial' : '';
+  return `stackferry ${next} --run ${run}${partial}`;
+}
+
+/** `export` finds its run by what is copied and where to. */
+export function exportCommand(state: RunState): string | null {
+  const source = section(state, 'source');
+  if (!source) return null;
+  const words = [
+    `--vm id:${source.vm.id} --esxi ${quoteForHint(source.host)}`,
+    ...(source.port === 22 ? [] : [`--esxi-ssh-port ${source.port}`]),
+    ...(source.user === 'root' ? [] : [`--esxi-user ${quoteForHint(source.user)}`]),
+    ...(leftOut(state).length === 0 ? [] : source.labels.map((label) => `--disk ${quoteForHint(label)}`)),
+    ...(source.ownDir ? [] : [`--output ${quoteForHint(source.outputDir)}`]),
+  ];
+  return `stackferry export ${words.join(' ')}`;
+}
+
+function isPhase(command: string): command is Phase {
+  return phases.some((phase) => phase === command);
+}
+
+/** Keys of the steps of a phase begin so. */
+const prefixes: Record<Phase, string> = {
+  export: 'export:',
+  convert: 'convert:',
+  upload: 'image:',
+  volume: 'volume:',
+  server: 'server',
+};
+
+/** What of a phase is not done yet: labels of disks, or steps. */
+export function missingOf(state: RunState, phase: Phase): string[] {
+  if (phase === 'server') {
+    const steps = ['server', ...(state.plan.has('boot') ? ['boot'] : [])];
+    return steps.filter((key) => state.steps.get(key)?.state !== 'done');
+  }
+  const labels = section(state, 'source')?.labels ?? [];
+  const missing = labels.filter((label) => state.steps.get(`${prefixes[phase]}${label}`)?.state !== 'done');
+  if (phase === 'export' && state.steps.get('recheck')?.state !== 'done') missing.push('the last look at the source');
+  return missing;
+}
+
+function isComplete(state: RunState, phase: Phase): boolean {
+  return missingOf(state, phase).length === 0;
+}
+
+/** Section that notes that `--partial` was said. */
+export const PARTIAL = 'partial';
+
+/**
+ * Whether a run has only some of its VM's disks and nobody has said that a server may be made of those: `migrate
+ * --skip-disk` and `--partial` say so, `export --disk` does not.
+ */
+export function isPartial(state: RunState): boolean {
+  return state.command !== 'migrate' && leftOut(state).length > 0 && state.plan.get(PARTIAL) !== true;
+}
+
+/** Labels of the VM's disks that the run does not move. */
+export function leftOut(state: RunState): string[] {
+  const source = section(state, 'source');
+  return (source?.vm.disks ?? []).map(({ label }) => label).filter((label) => source?.labels.includes(label) === false);
+}
