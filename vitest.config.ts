@@ -13,7 +13,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 180_000 },
+        test: { name: 'embedded', include: ['test/embedded/**/*.test.ts'], testTimeout: 300_000 },
       },
       {
         extends: true,

@@ -55,7 +55,7 @@ function failed(ended: Ended, code: string, exit = 1) {
 }
 
 async function until(what: () => boolean | Promise<boolean>, running?: Running): Promise<void> {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 120_000;
   const isOver = () => running !== undefined && (running.child.exitCode ?? running.child.signalCode) !== null;
   while (!(await what())) {
     if (isOver() || Date.now() > end) throw new Error(`it never came to that:\n${running?.stderr() ?? ''}`);
@@ -497,10 +497,9 @@ describe.concurrent('this machine', () => {
 
   test('is told to stop before the first step: nothing is left, and nothing else is said', async () => {
     const lab = await peers.lab();
-    lab.cloud.fault({ match: { service: 'compute', path: '/flavors/detail' }, action: { kind: 'stall', ms: 3000 } });
+    lab.cloud.fault({ match: { service: 'compute', path: '/flavors/detail' }, action: { kind: 'stall', ms: 60_000 } });
     const running = lab.start(migrateArgs('web01'));
-    await until(() => requests(lab, 'GET', 'network', /\/subnets/).length > 0, running);
-    await sleep(300);
+    await until(() => requests(lab, 'GET', 'compute', /\/flavors\/detail/).length > 0, running);
     running.child.kill('SIGINT');
     const ended = await running.ended;
     expect(ended.code, ended.stderr).toBe(130);
@@ -516,7 +515,7 @@ describe.concurrent('this machine', () => {
       const lab = await peers.lab();
       lab.cloud.fault({
         match: { service: 'image', method: 'POST', path: '/images$' },
-        action: { kind: 'stall', ms: 4000 },
+        action: { kind: 'stall', ms: 10_000 },
       });
       const running = lab.start(migrateArgs('web01', '--image-format', format));
       await until(() => requests(lab, 'POST', 'image', /\/images$/).length > 0, running);
@@ -554,6 +553,7 @@ describe.concurrent('this machine', () => {
     lab.host.faults.bytesPerSecond(12 * MIB);
     const running = lab.start(migrateArgs('slow', '--streams', '1'));
     await until(() => diskReads(lab.host).some((read) => read.bytes > 24 * MIB), running);
+    lab.host.faults.bytesPerSecond(MIB / 4); // the copy goes on all the while that other programs start, however slowly
     const status = await lab.run(['status', '-f', 'json']);
     const run = (JSON.parse(status.stdout) as { run: string }).run;
     const live = statusResult.parse(JSON.parse((await lab.run(['status', run, '-f', 'json'])).stdout));
