@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander';
 import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { addPowerOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
@@ -11,6 +12,7 @@ import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.j
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
+  ...dryRunSchema.shape,
   ...sourceSchema.shape,
   ...settingsSchema.shape,
   vm: z.string().optional(),
@@ -38,6 +40,7 @@ export function register(program: Command, app: App): void {
     .option('--compress', 'with --disk-format qcow2: compress')
     .option('--sha256', 'also give the SHA-256 of the whole content (reads it once more)');
   addFormat(command);
+  addDryRun(command);
   addSourceOptions(command);
   addPowerOptions(command);
   command.addHelpText(
@@ -65,7 +68,8 @@ async function act(command: Command, app: App): Promise<void> {
     import('../migration/phases.js'),
   ]);
   await withTools(app, options, async ({ terminal, session }) => {
-    const state = await exportVm(session('export', readSettings(options), options), {
+    const base = { ...session('export', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    const state = await exportVm(base, {
       source: {
         selector,
         address: sourceTarget(app, options),
@@ -74,6 +78,7 @@ async function act(command: Command, app: App): Promise<void> {
       },
       convertTo: options.diskFormat === 'vmdk' ? null : options.diskFormat,
     });
+    if (await endDry(terminal, options.format, base)) return;
     const disks = options.diskFormat === 'vmdk' ? exportedFiles(state) : convertedFiles(state);
     await printFiles((text) => terminal.out(text), options.format, {
       run: state.run,

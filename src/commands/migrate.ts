@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Command } from 'commander';
-import { UsageError, formatSeconds } from '../core/index.js';
+import { UsageError, formatSeconds, quoteForHint } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
+import { readPlanFile } from './options/plan-file.js';
 import { addPowerOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
@@ -17,7 +18,7 @@ const schema = z.object({
   ...targetSchema.shape,
   ...mappingSchema.shape,
   ...settingsSchema.shape,
-  vm: z.string().optional(),
+  vm: z.array(z.string()).optional(),
   skipDisk: z.array(z.string()).optional(),
   output: z.string().optional(),
   resume: z.boolean().default(false),
@@ -29,13 +30,14 @@ const schema = z.object({
 export function register(program: Command, app: App): void {
   const command = program
     .command('migrate')
-    .summary('move one VM: copy, image, volumes, ports, server')
+    .summary('move VMs: copy, image, volumes, ports, server')
     .description(
-      'Moves one powered-off VM to OpenStack: copies and proves its disks, makes images and volumes of them, ports for ' +
+      'Moves a powered-off VM (or those of a plan, one after another) to OpenStack: copies and proves its disks, makes images and volumes of them, ports for ' +
         'its NICs and a server that boots. The source is only read and never deleted. Stopped at any moment, the same ' +
         'command goes on where it was.',
     )
-    .option('--vm <selector>', 'the VM: its name, id:N or uuid:U')
+    .argument('[plan]', 'a plan file: it decides what goes where')
+    .option('--vm <selector>', 'the VM: its name, id:N or uuid:U; with a plan (repeatable): only these', collect)
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable)', collect)
     .option('--output <dir>', 'stage the disks here; otherwise in the state folder, removed at the end')
     .option('--resume', 'go on with the unfinished run of the VM (or of --run); never begins one')
@@ -55,14 +57,26 @@ Examples:
   $ stackferry migrate --vm web01 --esxi esx1 --os-cloud scs --network 'VM Network=prod' --security-group web
   $ stackferry migrate --vm db01 --power-off --timeout-shutdown 600 --network '*=prod' --flavor SCS-4V-16
   $ stackferry migrate --vm web01 --nic ethernet0=prod,ip=10.0.0.5 --wait-for tcp:22 --yes -f json
+  $ stackferry migrate plan.yaml --yes
   $ stackferry migrate --resume --vm web01
 `,
   );
-  command.action(() => act(command, app));
+  command.action((plan: string | undefined) => act(command, app, plan));
 }
 
-async function act(command: Command, app: App): Promise<void> {
-  const options = read(command, schema);
+async function act(command: Command, app: App, planPath: string | undefined): Promise<void> {
+  const { vm: selectors = [], ...rest } = read(command, schema);
+  if (planPath !== undefined) {
+    await actPlan(command, app, rest, planPath, selectors);
+    return;
+  }
+  if (selectors.length > 1) {
+    throw new UsageError(
+      'Several VMs are named, and this moves one.',
+      `Plan them together: stackferry plan --vm ${selectors.map(quoteForHint).join(' --vm ')} -o plan.yaml; then: stackferry migrate plan.yaml`,
+    );
+  }
+  const options = { ...rest, ...(selectors[0] === undefined ? {} : { vm: selectors[0] }) };
   if (options.vm === undefined && !options.resume) {
     throw new UsageError('No VM is named.', 'Use --vm NAME; list them with: stackferry inventory');
   }
@@ -114,5 +128,67 @@ async function act(command: Command, app: App): Promise<void> {
       terminal.err(`Done in ${seconds}. Undo: stackferry rollback ${result.run}\n`);
     }
     await printResult((text) => terminal.out(text), options.format, result);
+  });
+}
+
+/** Migrates the VMs of a plan file. */
+async function actPlan(
+  command: Command,
+  app: App,
+  options: Omit<z.infer<typeof schema>, 'vm'>,
+  path: string,
+  only: readonly string[],
+): Promise<void> {
+  const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
+  const [given] = Object.keys(mapping);
+  const other = given ?? (options.skipDisk ? 'skipDisk' : undefined) ?? (options.resume ? 'resume' : undefined);
+  if (other !== undefined) {
+    const flag = `--${other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(
+      `The plan decides what goes where, so ${flag} does not go together with it.`,
+      'Edit the plan instead; the same command goes on with what is not done.',
+    );
+  }
+  const plan = await readPlanFile(app, path);
+  const [{ withTools }, { printResult }, { migratePlan, planResult, requestsOf }] = await Promise.all([
+    import('./tools.js'),
+    import('./results.js'),
+    import('../migration/migrate-plan.js'),
+  ]);
+  await withTools(app, options, async ({ terminal, ctx, session }) => {
+    const { host, port, user } = plan.source;
+    const source = { esxi: host, esxiSshPort: port, esxiUser: user, ...options };
+    const base = session('migrate', readSettings(options), source);
+    const request = {
+      plan,
+      address: sourceTarget(app, source),
+      only,
+      confirm: terminal.interactive && !options.yes,
+      again: options.again,
+      ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
+    };
+    if (options.dryRun) {
+      const { dryRun } = await import('../migration/dry-run.js');
+      const { printPlans } = await import('./plan-text.js');
+      const runs = [];
+      for (const { one } of requestsOf(request)) runs.push(await dryRun(base, one));
+      await printPlans((text) => terminal.out(text), options.format, runs, terminal.tableWidth);
+      if (runs.some((run) => run.blocked !== null)) app.exitCode(3);
+      return;
+    }
+    const start = ctx.clock.now();
+    const ends = await migratePlan(base, request);
+    const result = planResult(ends);
+    const failed = ends.filter((end) => end.error !== null);
+    if (!terminal.quiet) {
+      const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
+      const undo = result.vms.flatMap(({ run }) => run ?? []).map((run) => `stackferry rollback ${run}`);
+      terminal.err(
+        `${ends.length - failed.length} of ${ends.length} VM(s) done in ${seconds}. Undo: ${undo.join('; ')}\n`,
+      );
+      if (failed.length > 0) terminal.err(`Go on with the others: the same command again\n`);
+    }
+    await printResult((text) => terminal.out(text), options.format, result);
+    if (failed.length > 0) app.exitCode(failed.length < ends.length ? 4 : 1);
   });
 }

@@ -2,6 +2,7 @@ import { formatBytes } from '../core/index.js';
 import type { DryRun } from '../migration/dry-run.js';
 import type { Finding } from '../migration/findings/index.js';
 import { formatWaitFor } from '../migration/plan/options.js';
+import { callsText } from './calls-text.js';
 import { printable, render, type Column, type Format } from '../ui/index.js';
 
 interface Line {
@@ -26,12 +27,36 @@ export async function printPlan(
   const { earlier } = plan;
   out(await render(format, plan, columns, [...linesOf(plan), ...findingsOf(plan.findings)], width));
   if (format !== 'table') return;
+  out(callsText(plan.calls));
   if (earlier?.would === 'go_on') {
     out(`migrate would go on with run ${earlier.run}, begun ${earlier.begun} (${earlier.state}).\n`);
   } else if (earlier) {
     out(`Run ${earlier.run} has migrated this VM already: migrate would make nothing, unless with --again.\n`);
   }
   out(`${blocked === null ? '' : 'It would not begin: see the blocker. '}Nothing was changed.\n`);
+}
+
+/** The same of several VMs: as data one list, for a person one after another. */
+export async function printPlans(
+  out: (text: string) => void,
+  format: Format,
+  plans: readonly DryRun[],
+  width: number | null,
+): Promise<void> {
+  const [only, ...more] = plans;
+  if (only && more.length === 0) {
+    await printPlan(out, format, only, width);
+    return;
+  }
+  if (format === 'json' || format === 'yaml') {
+    const vms = plans.map(({ blocked, ...plan }) => ({ ...plan, blocked: blocked?.code ?? null }));
+    out(await render(format, { vms }, [], []));
+    return;
+  }
+  for (const plan of plans) {
+    if (format === 'table') out(`${printable(plan.vm.name)}\n`);
+    await printPlan(out, format, plan, width);
+  }
 }
 
 function findingsOf(findings: readonly Finding[]): Line[] {

@@ -14,7 +14,7 @@ import { printable, render, type Column, type Format } from '../ui/index.js';
 export async function printResult(
   out: (text: string) => void,
   format: Format,
-  result: RunResult,
+  result: Omit<RunResult, 'run'> & { run: string | null },
   state?: RunState,
 ): Promise<void> {
   if (format !== 'table') {

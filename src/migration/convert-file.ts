@@ -14,13 +14,22 @@ export interface ConvertFileRequest {
   force: boolean;
 }
 
+/** Where the image of a file comes to lie (absolute). */
+export function convertTarget({
+  file,
+  outputDir,
+  format,
+}: Pick<ConvertFileRequest, 'file' | 'outputDir' | 'format'>): string {
+  return join(outputDir ?? dirname(file), `${basename(file, extname(file))}.${format}`);
+}
+
 /** Converts a file of the user's, outside any run. */
 export async function convertFile(ctx: Context, request: ConvertFileRequest): Promise<Omit<ConvertResult, 'mtime_ms'>> {
   const name = basename(request.file, extname(request.file));
   const converted = await convertImage({
     source: request.file,
     ...(request.sourceFormat === undefined ? {} : { sourceFormat: request.sourceFormat }),
-    outputPath: join(request.outputDir ?? dirname(request.file), `${name}.${request.format}`),
+    outputPath: convertTarget(request),
     outputFormat: request.format,
     compress: request.compress,
     sha256: request.sha256,

@@ -2,16 +2,18 @@ import { StackferryError, isCode, teeEvents, type Context, type StackferryEvent 
 import { checkTarget } from './check-target.js';
 import type { Finding, Severity } from './findings/index.js';
 import { openOrBegin } from './choose-run.js';
-import { lookAtSource, noteSource, type MigrateRequest } from './migrate.js';
+import { lookAtSource, noteSource, saidOf, takePlan, type MigrateRequest } from './migrate.js';
 import type { WaitFor } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import type { CloudSection, ImageSection, PortSection, ServerSection, VolumeSection } from './plan/sections.js';
 import { blockerError, isOnWhatMoves, standingBlockers } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
 import { sameProject, type SessionBase } from './session.js';
-import { applyLine, foldJournal, type RunState } from './state/fold.js';
-import { JOURNAL_VERSION, type JournalEntry } from './state/journal-line.js';
-import { needSection, type RunContext } from './steps/step.js';
+import { inMemory, newState } from './dry.js';
+import { runSteps } from './runner.js';
+import type { RunState } from './state/fold.js';
+import { listSteps } from './steps/list.js';
+import { needSection, type PlannedCall } from './steps/step.js';
 
 /** What a migration would do, with every choice resolved. */
 export interface DryRun {
@@ -27,6 +29,8 @@ export interface DryRun {
   wait_for: WaitFor;
   /** Of the source, and of the cloud (subject `cloud`). With a blocker among them the migration would not begin. */
   findings: Finding[];
+  /** What would be changed, in order: on the host, on this machine, in the cloud. */
+  calls: PlannedCall[];
   /** The error with which the migration would end before anything is made. */
   blocked: StackferryError | null;
 }
@@ -42,9 +46,11 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     seen.push(ofCloud('warning', event));
   });
   const which = await openOrBegin({ ...base, ctx }, request);
-  const state = 'resume' in which ? await base.store.read(which.resume) : newState(base);
+  const state =
+    'resume' in which ? await base.store.read(which.resume) : newState({ ...base, at: base.ctx.clock.now(), vm: null });
   const earlier = earlierOf(which, state);
-  const rc = inMemory(base, ctx, state);
+  const calls: PlannedCall[] = [];
+  const rc = inMemory({ ...base, ctx, state, sameProject, dry: calls });
   const { source, labels } = await lookAtSource(rc, request.source);
   state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
   const powerOff = base.settings.powerOff || base.settings.forceOff;
@@ -52,7 +58,8 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   let blocked = blockerError(source.vm.name, blockers);
   await noteSource(rc, request.source, { source, labels, ownFolder: base.store.paths(state.run).disks });
   try {
-    const options = await takeOptions(rc, { ...('options' in which ? which.options : {}), ...request.options });
+    if (request.planned) await takePlan(rc, request.planned);
+    const options = await takeOptions(rc, saidOf(rc, which, request));
     await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
   } catch (error) {
     // What cannot move at all need not be mapped.
@@ -65,6 +72,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     seen.push(ofCloud('blocker', error));
     blocked ??= error;
   }
+  if (!('done' in which)) await runSteps(rc, listSteps(state));
   const ofSource = source.findings.filter((item) => isOnWhatMoves(source, labels, item));
   return {
     vm: state.vm,
@@ -85,6 +93,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
       ),
       ...seen,
     ],
+    calls,
     blocked,
   };
 }
@@ -107,33 +116,6 @@ function listening(ctx: Context, listener: (event: StackferryEvent) => void): Co
     ask: ctx.events.ask.bind(ctx.events),
   };
   return { ...ctx, events: teeEvents(quiet, listener) };
-}
-
-/** The state of a run that is never begun. */
-function newState(base: SessionBase): RunState {
-  const at = new Date(base.ctx.clock.now()).toISOString();
-  const opened = { kind: 'run.opened' as const, at, version: JOURNAL_VERSION, run: 'RUN', program: base.program };
-  const state = foldJournal([{ ...opened, command: base.command, vm: null }]);
-  if (!state) throw new Error('an opened run has a state');
-  return state;
-}
-
-/** The context of a run whose journal is this state alone. */
-function inMemory(base: SessionBase, ctx: Context, state: RunState): RunContext {
-  return {
-    ctx,
-    run: state.run,
-    state,
-    settings: base.settings,
-    cache: {},
-    host: () => base.doors.host(ctx),
-    cloud: async () => sameProject(state, await base.doors.cloud(ctx)),
-    record: (entry: JournalEntry) => {
-      // The spread loses the discriminant for the compiler; the entry came in with it.
-      applyLine(state, { ...entry, at: new Date(ctx.clock.now()).toISOString() });
-      return Promise.resolve();
-    },
-  };
 }
 
 function earlierOf(which: Awaited<ReturnType<typeof openOrBegin>>, resumed: RunState): DryRun['earlier'] {

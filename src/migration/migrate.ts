@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { StackferryError, UsageError, formatBytes } from '../core/index.js';
-import { ensureSections, takeOptions } from './plan/resolve.js';
+import { StackferryError, UsageError, formatBytes, quoteForHint } from '../core/index.js';
+import { changesOf, type PlannedVm } from './plan/document/index.js';
+import { ensureSections, followPlan, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
 import { checkTarget } from './check-target.js';
 import { assertDisksOfRun, diskChoice, openOrBegin } from './choose-run.js';
@@ -36,6 +37,8 @@ export interface MigrateRequest {
   confirm: boolean;
   /** Go on with this run instead of beginning one. */
   resume?: string;
+  /** The VM's entry of a plan file, which decides what goes where; `options` is empty then. */
+  planned?: PlannedVm;
   /** Make another server though an earlier run has made one of this VM. */
   again: boolean;
 }
@@ -47,7 +50,8 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
   return withRun(base, which, async (session) => {
     const { rc } = session;
     await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
-    const options = await takeOptions(rc, { ...('options' in which ? which.options : {}), ...request.options });
+    if (request.planned) await takePlan(rc, request.planned);
+    const options = await takeOptions(rc, saidOf(rc, which, request));
     await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
     await checkTarget(rc);
     if (request.confirm) await confirmGo(rc);
@@ -55,6 +59,16 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
     await dropStaging(rc);
     return 'done';
   });
+}
+
+/** What counts of the command line; a run that follows a plan file takes nothing but that. */
+export function saidOf(
+  rc: RunContext,
+  which: Awaited<ReturnType<typeof openOrBegin>>,
+  request: MigrateRequest,
+): Partial<MappingOptions> {
+  if (rc.state.plan.has('planned')) return request.options;
+  return { ...('options' in which ? which.options : {}), ...request.options };
 }
 
 /** Reads the VM (again), and journals what moves where. A resumed run keeps its choice of disks and folder. */
@@ -112,6 +126,26 @@ export async function noteSource(
       ownDir: request.outputDir === undefined,
     },
   });
+}
+
+/**
+ * Lets the run follow a plan file's entry.
+ * @throws StackferryError `plan.outdated` (exit code 3) where the VM has changed so that the plan no longer fits.
+ */
+export async function takePlan(rc: RunContext, planned: PlannedVm): Promise<void> {
+  const material = changesOf(planned, needSection(rc.state, 'source').vm).filter((change) => change.material);
+  if (material.length > 0) {
+    const list = material.map(({ subject, message }) => (subject === 'vm' ? message : `${subject}: ${message}`));
+    throw new StackferryError(
+      'plan.outdated',
+      `${planned.vm.name} is not what it was when it was planned: ${list.join('; ')}.`,
+      {
+        hint: `Make the plan anew: stackferry plan --vm ${quoteForHint(planned.vm.name)} -o FILE`,
+        exitCode: 3,
+      },
+    );
+  }
+  await followPlan(rc, planned);
 }
 
 export function mayPowerOff(rc: RunContext): boolean {

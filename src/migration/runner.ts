@@ -1,11 +1,15 @@
 import { InterruptedError, StackferryError, messageOf, throwIfAborted } from '../core/index.js';
-import type { RunContext, Step } from './steps/step.js';
+import type { PlannedCall, RunContext, Step } from './steps/step.js';
 
 /**
  * Runs steps in order. A step whose result the journal holds is not run again, unless what it made is gone and a step
  * that is still to run needs it. Ends with the first error, noted in the journal.
  */
 export async function runSteps(rc: RunContext, steps: readonly Step[]): Promise<void> {
+  if (rc.dry) {
+    await previewSteps(rc, rc.dry, steps);
+    return;
+  }
   await resetLostSteps(rc, steps);
   for (const step of steps) {
     throwIfAborted(rc.ctx.signal);
@@ -14,6 +18,15 @@ export async function runSteps(rc: RunContext, steps: readonly Step[]): Promise<
       continue;
     }
     await runStep(rc, step);
+  }
+}
+
+/** Collects what steps would change; those that are done would not be run again. */
+async function previewSteps(rc: RunContext, calls: PlannedCall[], steps: readonly Step[]): Promise<void> {
+  for (const step of steps) {
+    throwIfAborted(rc.ctx.signal);
+    if (rc.state.steps.get(step.key)?.state === 'done') continue;
+    calls.push(...((await step.preview?.(rc)) ?? []));
   }
 }
 

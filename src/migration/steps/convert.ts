@@ -26,6 +26,10 @@ function convertDir(state: RunContext['state']): string | undefined {
   return z.string().safeParse(state.plan.get('convert_dir')).data;
 }
 
+function imagePath(state: RunContext['state'], outputDir: string, label: string, format: 'raw' | 'qcow2'): string {
+  return join(convertDir(state) ?? outputDir, `${label.replace(':', '-')}.${format}`);
+}
+
 /** Makes the image that is uploaded, and proves that it holds what was exported. */
 export function convertStep(state: RunContext['state'], label: string): Step {
   const source = needSection(state, 'source');
@@ -38,6 +42,12 @@ export function convertStep(state: RunContext['state'], label: string): Step {
       const parsed = convertResult.safeParse(result);
       return parsed.success && (await filesStand([parsed.data]));
     },
+    preview: (rc) => {
+      const format = needSection(rc.state, 'images').find((item) => item.label === label)?.format ?? 'raw';
+      const path = imagePath(rc.state, source.outputDir, label, format);
+      const body = `${format} image of ${label}, made and compared by qemu-img`;
+      return Promise.resolve([{ step: `convert:${label}`, service: 'local', method: 'WRITE', path, body }]);
+    },
     run: async (rc) => {
       const exported = exportResult.parse(rc.state.steps.get(`export:${label}`)?.result);
       const image = needSection(rc.state, 'images').find((item) => item.label === label);
@@ -45,7 +55,7 @@ export function convertStep(state: RunContext['state'], label: string): Step {
       const converted = await convertImage({
         source: exported.path,
         sourceFormat: 'vmdk',
-        outputPath: join(convertDir(rc.state) ?? source.outputDir, `${label.replace(':', '-')}.${image.format}`),
+        outputPath: imagePath(rc.state, source.outputDir, label, image.format),
         outputFormat: image.format,
         compress: rc.settings.compress && image.format === 'qcow2',
         sha256: rc.settings.sha256,

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
-import { copyDisk } from '../../esxi/export/index.js';
+import { copyDisk, diskFolder } from '../../esxi/export/index.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
@@ -30,6 +31,12 @@ export function exportStep(state: RunContext['state'], label: string): Step {
     holds: async (_rc, result) => {
       const parsed = exportResult.safeParse(result);
       return parsed.success && (await filesStand(parsed.data.files));
+    },
+    preview: () => {
+      const disk = source.vm.disks.find((item) => item.label === label);
+      const path = join(source.outputDir, diskFolder(label));
+      const body = `the files of ${disk?.chain.join(', ') ?? label}, ${formatBytes(disk?.allocated_bytes ?? disk?.capacity_bytes ?? 0)} held`;
+      return Promise.resolve([{ step: `export:${label}`, service: 'local', method: 'WRITE', path, body }]);
     },
     run: async (rc) => {
       const plan = await exportPlan(rc);

@@ -27,6 +27,22 @@ export function sourceStep(state: RunContext['state']): Step {
     subject: `VM ${vm.name}`,
     needs: [],
     holds: () => Promise.resolve(false), // the source may have changed since: always look again before reading it
+    preview: async (rc) => {
+      const power = await (await rc.host()).powerState(vm.id);
+      if (power === 'off' || !(rc.settings.powerOff || rc.settings.forceOff)) return [];
+      const call = (verb: string, body: string | null) => ({
+        step: 'source',
+        service: 'esxi',
+        method: 'SSH',
+        path: `vim-cmd vmsvc/power.${verb} ${vm.id}`,
+        body,
+      });
+      const seconds = rc.settings.timeouts.shutdownMs / 1000;
+      return [
+        call('shutdown', null),
+        ...(rc.settings.forceOff ? [call('off', `only if the guest is not off after ${seconds} s`)] : []),
+      ];
+    },
     run: async (rc) => {
       const host = await rc.host();
       await ensureOff(rc, host);

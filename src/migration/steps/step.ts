@@ -16,6 +16,8 @@ export interface RunContext {
   readonly settings: RunSettings;
   /** What this process knows and a later one can look up again. */
   readonly cache: { exportPlan?: ExportPlan };
+  /** Set by `--dry-run`: nothing is run, and what would be changed is collected here, in order. */
+  readonly dry?: PlannedCall[];
   /** Writes a line to the journal (flushed) and takes it into `state`. */
   record(entry: JournalEntry): Promise<void>;
   /** The source host; connected when first asked for. */

@@ -1,0 +1,226 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import {
+  ONE_OF_EACH,
+  counts,
+  expectSourceBytes,
+  migrateArgs,
+  resultOf,
+  smallVm,
+  usePeers,
+  type Lab,
+} from '../support/embedded.js';
+import { migrationResult } from '../support/contract.js';
+
+const peers = usePeers({ vms: [smallVm('web01'), smallVm('web02'), smallVm('db01', { power: 'on' })] });
+const NETWORK = ['--network', 'VM Network=lab-net'];
+const changing = (lab: Lab) =>
+  lab.cloud.requests().filter(({ method, path }) => method !== 'GET' && !path.endsWith('/auth/tokens'));
+/** Remote commands that change the host: none of the program's own but the power ones. */
+const powering = (lab: Lab) => lab.host.commands.filter(({ command }) => command.includes('vmsvc/power.'));
+
+async function planned(lab: Lab, ...args: string[]): Promise<string> {
+  const path = join(lab.dir, 'plan.yaml');
+  const ended = await lab.run(['plan', ...args, ...NETWORK, '-o', path]);
+  expect(ended.code, ended.stderr).toBe(0);
+  return path;
+}
+
+describe.concurrent('a plan', () => {
+  test('run from its file makes what migrate makes by options, and again makes nothing', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01', '--security-group', 'web_ssh');
+    expect(changing(lab)).toEqual([]);
+    const result = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
+    expect(counts(lab)).toEqual(ONE_OF_EACH);
+    await expectSourceBytes(lab, 'web01', result);
+    const other = await peers.lab();
+    const direct = resultOf(await other.run(migrateArgs('web01', '--security-group', 'web_ssh')));
+    const shape = (one: typeof result, at: Lab) => ({
+      volumes: one.vms[0]?.volumes.map(({ label, size_gib, content_hash }) => [label, size_gib, content_hash]),
+      names: [at.cloud.state.volumes, at.cloud.state.ports, at.cloud.state.servers].map((list) =>
+        list.map((item) => item.name).sort(),
+      ),
+      flavor: at.cloud.state.servers.map(
+        (server) => at.cloud.state.flavors.find((flavor) => flavor.id === server.flavor_id)?.name,
+      ),
+      macs: one.vms[0]?.ports.map((port) => port.mac),
+      properties: at.cloud.state.volumes.map((volume) => ({ ...volume.image_metadata, image_build_date: '?' })),
+    });
+    expect(shape(result, lab)).toEqual(shape(direct, other));
+    const again = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
+    expect(again.vms[0]?.server_id).toBe(result.vms[0]?.server_id);
+    expect(counts(lab)).toEqual(ONE_OF_EACH);
+  });
+
+  test('moves its VMs one after another; one that fails is told, and costs the others nothing', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01', '--vm', 'db01', '--vm', 'web02');
+    const ended = await lab.run(['migrate', path, '--yes', '-f', 'json']);
+    expect(ended.code, ended.stderr).toBe(4);
+    const shape = z.looseObject({
+      run: z.null(),
+      state: z.literal('failed'),
+      vms: z.array(
+        z.looseObject({
+          vm: z.string(),
+          state: z.string(),
+          run: z.string().nullable(),
+          error: z.looseObject({ code: z.string() }).nullable(),
+        }),
+      ),
+    });
+    const result = shape.parse(JSON.parse(ended.stdout));
+    expect(result.vms.map(({ vm, state, error }) => [vm, state, error?.code ?? null])).toEqual([
+      ['web01', 'done', null],
+      ['db01', 'failed', 'vm.powered_on'],
+      ['web02', 'done', null],
+    ]);
+    expect(counts(lab).servers).toBe(2);
+    // With --vm only these; what is done stays as it is.
+    const rest = await lab.run([
+      'migrate',
+      path,
+      '--vm',
+      'db01',
+      '--power-off',
+      '--force-off',
+      '--timeout-shutdown',
+      '1',
+      '--yes',
+      '-f',
+      'json',
+    ]);
+    expect(migrationResult.parse(JSON.parse(rest.stdout)).vms[0]?.state, rest.stderr).toBe('done');
+    expect(counts(lab).servers).toBe(3);
+  });
+
+  test('that was edited decides; options beside it are refused', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01');
+    const text = await readFile(path, 'utf8');
+    await writeFile(
+      path,
+      text
+        .replace('wait_for: console', 'wait_for: active')
+        .replace('    server:\n      name: web01', '    server:\n      name: other'),
+    );
+    const refused = await lab.run(['migrate', path, '--flavor', 'SCS-2V-4', '--yes']);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('--flavor does not go together with it') as string,
+    ]);
+    const result = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
+    expect(result.vms[0]?.boot).toMatchObject({ proved: false, by: 'active' });
+    expect(lab.cloud.state.servers.map((server) => server.name)).toEqual(['other']);
+  });
+
+  test('is refused where the VM or the cloud has changed materially, and --diff says what', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01', '--volume-type', 'lab-fast');
+    expect((await lab.run(['plan', '--diff', path])).code).toBe(0);
+    await writeFile(path, (await readFile(path, 'utf8')).replace('cpus: 1', 'cpus: 4'));
+    lab.cloud.state.volumeTypes.splice(
+      lab.cloud.state.volumeTypes.findIndex((type) => type.name === 'lab-fast'),
+      1,
+    );
+    const diff = await lab.run(['plan', '--diff', path, '-f', 'json']);
+    expect(diff.code, diff.stderr).toBe(3);
+    const rows = z
+      .array(z.looseObject({ side: z.string(), subject: z.string(), change: z.string() }))
+      .parse(JSON.parse(diff.stdout));
+    expect(rows.map(({ side, subject, change }) => [side, subject, change.slice(0, 30)])).toEqual([
+      ['host', 'vm', 'cpus 4 -> 1'],
+      ['cloud', 'scsi0:0', 'The plan of web01 names the vo'],
+      ['cloud', 'scsi0:1', 'The plan of web01 names the vo'],
+    ]);
+    const ended = await lab.run(['migrate', path, '--yes', '-f', 'json']);
+    expect([ended.code, ended.stderr]).toEqual([3, expect.stringContaining('(plan.outdated)') as string]);
+    expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
+  });
+
+  test('takes rules from a file, and writes why', async () => {
+    const lab = await peers.lab();
+    const rules = join(lab.dir, 'rules.yaml');
+    await writeFile(
+      rules,
+      [
+        'version: 1',
+        'networks: [{ port_group: "VM*", network: lab-net }]',
+        'volumes: [{ datastore: "*", type: lab-fast }]',
+        'vms: [{ name: "web*", server_name: "{name}-new", tags: [moved] }]',
+      ].join('\n'),
+    );
+    const ended = await lab.run(['plan', '--vm', 'web*', '--rules', rules]);
+    expect(ended.code, ended.stderr).toBe(0);
+    const plan = z
+      .looseObject({
+        vms: z.array(
+          z.looseObject({
+            server: z.looseObject({ name: z.string(), tags: z.array(z.string()) }),
+            volumes: z.array(z.looseObject({ type: z.string() })),
+          }),
+        ),
+      })
+      .parse(parse(ended.stdout));
+    expect(plan.vms.map(({ server, volumes }) => [server.name, server.tags, volumes.map(({ type }) => type)])).toEqual([
+      ['web01-new', ['moved'], ['lab-fast', 'lab-fast']],
+      ['web02-new', ['moved'], ['lab-fast', 'lab-fast']],
+    ]);
+    expect(ended.stdout).toContain('# volumes rule 1');
+    expect(ended.stdout).toContain('networks rule 1');
+  });
+
+  test('is not written where a choice cannot be made, and every such VM is told', async () => {
+    const lab = await peers.lab();
+    const ended = await lab.run(['plan', '--vm', 'web*', '--network', '*=nowhere', '-o', join(lab.dir, 'no.yaml')]);
+    expect(ended.code).toBe(3);
+    expect(ended.stderr).toContain('web01: The cloud has no network or subnet "nowhere"');
+    expect(ended.stderr).toContain('web02: The cloud has no network or subnet "nowhere"');
+    expect(ended.stderr).toContain('2 of 2 VMs cannot be planned');
+    await expect(readFile(join(lab.dir, 'no.yaml'))).rejects.toThrow('ENOENT');
+  });
+
+  test('is never written over unasked', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01');
+    const again = await lab.run(['plan', '--vm', 'web01', ...NETWORK, '-o', path]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already') as string]);
+    expect((await lab.run(['plan', '--vm', 'web01', ...NETWORK, '-o', path, '--force'])).code).toBe(0);
+  });
+});
+
+describe.concurrent('estimate', () => {
+  test('tells bytes and time of the whole host, and what fits in a window', async () => {
+    const lab = await peers.lab();
+    const ended = await lab.run([
+      'estimate',
+      '--rate',
+      '1MiB/s',
+      '--upload-rate',
+      '1MiB/s',
+      '--budget',
+      '2m',
+      '-f',
+      'json',
+    ]);
+    expect(ended.code, ended.stderr).toBe(0);
+    const made = z
+      .looseObject({
+        vms: z.array(z.looseObject({ vm: z.string(), copy_bytes: z.number(), fits: z.boolean() })),
+        totals: z.looseObject({ vms: z.number() }),
+      })
+      .parse(JSON.parse(ended.stdout));
+    const bytes = 14 * 1024 * 1024 + 512;
+    expect(made.vms.map(({ vm, copy_bytes, fits }) => [vm, copy_bytes, fits])).toEqual([
+      ['web01', bytes, false],
+      ['web02', bytes, false],
+      ['db01', bytes, false],
+    ]);
+    expect(lab.cloud.requests()).toEqual([]);
+    expect(powering(lab)).toEqual([]);
+  });
+});
