@@ -1,65 +1,57 @@
-import { GIB } from '../core/index.js';
-import { readiness } from '../migration/findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../migration/read-inventory.js';
-import { printable, render, type Column, type Format } from '../ui/index.js';
+import { printable, render, type Format } from '../ui/index.js';
+import { chosenColumns, keyOf, sorted, standardColumns } from './inventory-columns.js';
 
-const tableColumns: Column<InventoryVm>[] = [
-  { name: 'name', value: (vm) => vm.name, fit: true },
-  { name: 'id', value: (vm) => vm.id, align: 'right' },
-  { name: 'power', value: (vm) => vm.power_state },
-  { name: 'used/size GiB', value: (vm) => `${gib(sum(vm, 'allocated_bytes'))}/${gib(sum(vm, 'capacity_bytes'))}` },
-  { name: 'disks', value: (vm) => vm.disks.length, align: 'right' },
-  { name: 'nics', value: (vm) => vm.nics.length, align: 'right' },
-  { name: 'ready', value: (vm) => readiness(vm.findings), fit: true },
-];
+interface InventoryView {
+  format: Format;
+  long: boolean;
+  /** Only these columns, in this order. */
+  columns: readonly string[] | undefined;
+  /** `COLUMN[:asc|desc]` */
+  sort: readonly string[] | undefined;
+}
 
-const csvColumns: Column<InventoryVm>[] = [
-  { name: 'id', value: (vm) => vm.id },
-  { name: 'name', value: (vm) => vm.name },
-  { name: 'uuid', value: (vm) => vm.uuid },
-  { name: 'vmx_path', value: (vm) => vm.vmx_path },
-  { name: 'guest_id', value: (vm) => vm.guest_id },
-  { name: 'hardware_version', value: (vm) => vm.hardware_version },
-  { name: 'power_state', value: (vm) => vm.power_state },
-  { name: 'cpus', value: (vm) => vm.cpus },
-  { name: 'memory_mib', value: (vm) => vm.memory_mib },
-  { name: 'firmware', value: (vm) => vm.firmware },
-  { name: 'snapshots', value: (vm) => vm.snapshots },
-  { name: 'disks', value: (vm) => vm.disks.map((disk) => disk.label).join(' ') },
-  { name: 'capacity_bytes', value: (vm) => sum(vm, 'capacity_bytes') },
-  { name: 'allocated_bytes', value: (vm) => sum(vm, 'allocated_bytes') },
-  { name: 'nics', value: (vm) => vm.nics.map((nic) => nic.label).join(' ') },
-  { name: 'networks', value: (vm) => vm.nics.map((nic) => nic.network ?? '').join('; ') },
-  { name: 'findings', value: (vm) => vm.findings.map((finding) => finding.code).join(' ') },
-];
-
-/** Prints the inventory: whole for programs, a line a VM for a person and for spreadsheets. */
+/**
+ * Prints the inventory: whole for programs, a line a VM for a person and for spreadsheets. With columns a program gets
+ * what openstackclient gives it: a list of objects that hold these alone.
+ */
 export async function printInventory(
   out: (text: string) => void,
-  format: Format,
   inventory: InventoryWithFindings,
+  { format, long, columns: names, sort }: InventoryView,
   width: number | null,
 ): Promise<void> {
-  out(await render(format, inventory, format === 'csv' ? csvColumns : tableColumns, inventory.vms, width));
+  const lines = format === 'csv' ? 'csv' : 'table';
+  const columns =
+    names === undefined ? standardColumns(lines, long) : chosenColumns(wordsOf(format), names, '--column');
+  const vms = sort === undefined ? inventory.vms : sorted(inventory.vms, wordsOf(format), sort);
+  const data =
+    names === undefined
+      ? { ...inventory, vms }
+      : vms.map((vm) =>
+          Object.fromEntries(columns.map(({ name, value }) => [keyOf(name), field(vm, name) ?? value(vm)])),
+        );
+  out(await render(format, data, columns, vms, width));
+}
+
+/** Names a wrong column before anything is asked of a host. */
+export function checkView({ format, columns, sort }: InventoryView): void {
+  if (columns !== undefined) chosenColumns(wordsOf(format), columns, '--column');
+  if (sort !== undefined) sorted([], wordsOf(format), sort);
+}
+
+/** Programs are told in the words of the JSON. */
+function wordsOf(format: Format): 'table' | 'csv' {
+  return format === 'table' ? 'table' : 'csv';
+}
+
+/** A field of the contract as it is: a list of disks, and not their labels. */
+function field(vm: InventoryVm, name: string): unknown {
+  return name in vm ? vm[name as keyof InventoryVm] : undefined;
 }
 
 /** A VM that was left out, with why; some entries have no name. */
 export function skippedLine({ id, name, reason }: InventoryWithFindings['skipped'][number]): string {
   const who = name === null || name.trim() === '' ? `id:${id}` : `id:${id} ${printable(name)}`;
   return `skipped  ${who}: ${printable(reason)}\n`;
-}
-
-function sum(vm: InventoryVm, field: 'capacity_bytes' | 'allocated_bytes'): number | null {
-  return vm.disks.reduce<number | null>((total, disk) => {
-    const bytes = disk[field];
-    return total === null || bytes === null ? null : total + bytes;
-  }, 0);
-}
-
-/** GiB with one decimal below 10, and two below 1; `?` when not known. */
-function gib(bytes: number | null): string {
-  if (bytes === null) return '?';
-  const value = bytes / GIB;
-  if (value >= 10) return String(Math.round(value));
-  return value.toFixed(value < 1 ? 2 : 1).replace(/\.?0+$/, '');
 }

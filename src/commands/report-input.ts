@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
+import { UsageError } from '../core/index.js';
 import { readInventory, type InventoryWithFindings } from '../migration/read-inventory.js';
 import { buildReport, parseSavedInventory, type Report, type RunInput } from '../migration/report/index.js';
 import { foldJournal } from '../migration/state/fold.js';
 import { readJournal } from '../migration/state/journal.js';
+import { readInventoryText } from './options/inventory-file.js';
 import type { SourceOptions } from './options/source.js';
 import { sourceTarget } from './options/source.js';
 import type { Tools } from './tools.js';
@@ -30,7 +28,7 @@ export async function collectReport(tools: Tools, request: ReportRequest): Promi
   let source: Report['source'] = { kind: 'run', name: runs.map(({ state }) => state.run).join(', ') };
   if (request.file !== undefined) {
     const name = request.file === '-' ? 'stdin' : request.file;
-    inventory = parseSavedInventory(await readText(app.cwd, request.file), name);
+    inventory = parseSavedInventory(await readInventoryText(app.cwd, request.file), name);
     source = { kind: 'file', name };
   } else if (request.host) {
     // With a run the selectors are of both, so the host is read whole.
@@ -56,18 +54,4 @@ async function readRun({ store }: Tools, id: string): Promise<RunInput> {
   const state = foldJournal(lines);
   if (!state) throw new UsageError(`Run ${run} holds nothing yet.`, 'List them with: stackferry status');
   return { state, lines, worker: await store.worker(run) };
-}
-
-async function readText(cwd: string, file: string): Promise<string> {
-  try {
-    return file === '-' ? await text(process.stdin) : await readFile(resolve(cwd, file), 'utf8');
-  } catch (error) {
-    const hint = 'Write one: stackferry inventory --esxi HOST -f json > FILE';
-    if (systemCode(error) === 'ENOENT') throw new UsageError(`There is no file ${file}.`, hint);
-    throw new StackferryError('inventory.unreadable', `${file} cannot be read: ${messageOf(error)}`, {
-      hint: 'Name a file that you may read.',
-      exitCode: 2,
-      cause: error,
-    });
-  }
 }

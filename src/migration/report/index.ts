@@ -6,7 +6,7 @@ import type { Report } from './types.js';
 
 export { buildReport, type ReportInput } from './model.js';
 export type { RunInput } from './run.js';
-export { parseSavedInventory } from './saved.js';
+export { parseSavedInventory } from '../saved-inventory.js';
 export type { Report } from './types.js';
 
 /** The report as a text, with a line end. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StackferryError } from '../../core/index.js';
+import { StackferryError } from '../core/index.js';
 import {
   datastoreSchema,
   diskControllers,
@@ -12,12 +12,12 @@ import {
   skippedSchema,
   vmFactsSchema,
   vmSchema,
-} from '../../esxi/inventory/schema.js';
-import type { Inventory } from '../../esxi/index.js';
-import { findingsOf } from '../findings/index.js';
-import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
+} from '../esxi/inventory/schema.js';
+import type { Inventory } from '../esxi/index.js';
+import { findingsOf } from './findings/index.js';
+import type { InventoryVm, InventoryWithFindings } from './read-inventory.js';
 
-/** The version of the form that `inventory -f json` writes, with or without it said. A field that is not known here is left out. */
+/** Of what `inventory --save` writes; `inventory -f json` prints the same form without it. Fields not known here are left out. */
 const INVENTORY_VERSION = 1;
 
 /** A word that a later version may add (a controller, a model) reads as not known. */
@@ -55,6 +55,27 @@ const savedSchema = z.object({
 type SavedVm = z.infer<typeof savedSchema>['vms'][number];
 
 /**
+ * What `--save` writes: the contract's object with its version, and for each VM the facts that rules read, so that a
+ * later program can judge it anew.
+ */
+export function savedInventory(inventory: Inventory, program: string, now: Date): object {
+  return {
+    version: INVENTORY_VERSION,
+    program,
+    saved_at: now.toISOString(),
+    host: inventory.host,
+    datastores: inventory.datastores,
+    networks: inventory.networks,
+    vms: inventory.vms.map(({ facts, ...vm }) => ({
+      ...vm,
+      findings: findingsOf({ ...vm, facts }, inventory),
+      facts,
+    })),
+    skipped: inventory.skipped,
+  };
+}
+
+/**
  * The inventory of a file. Where the facts that rules read are in it, it is judged anew, by the rules of this program;
  * where they are not, what the program found that wrote it stands, for the rules would miss what they cannot see.
  * @param name the file's, for errors
@@ -73,7 +94,7 @@ export function parseSavedInventory(text: string, name: string): InventoryWithFi
   if (!parsed.success) {
     const [first] = parsed.error.issues;
     const where = first && first.path.length > 0 ? ` (${first.path.join('.')}: ${first.message})` : '';
-    throw unreadable(`${name} is no inventory${where}.`, 'Write one: stackferry inventory --esxi HOST -f json > FILE');
+    throw unreadable(`${name} is no inventory${where}.`, 'Write one: stackferry inventory --esxi HOST --save FILE');
   }
   const saved = parsed.data;
   const inventory: Inventory = {
@@ -91,7 +112,7 @@ function judged({ facts, findings, ...vm }: SavedVm, inventory: Inventory, name:
   if (findings) return { ...vm, findings };
   throw unreadable(
     `${name} does not say what was found on ${JSON.stringify(vm.name)}: it has neither findings nor facts.`,
-    'Write it anew: stackferry inventory --esxi HOST -f json > FILE',
+    'Write it anew: stackferry inventory --esxi HOST --save FILE',
   );
 }
 
@@ -101,7 +122,7 @@ function parseJson(text: string, name: string): unknown {
   } catch (error) {
     throw unreadable(
       text.trim() === '' ? `${name} is empty.` : `${name} is not JSON.`,
-      'Write one: stackferry inventory --esxi HOST -f json > FILE',
+      'Write one: stackferry inventory --esxi HOST --save FILE',
       error,
     );
   }
