@@ -1,8 +1,7 @@
-import { posix } from 'node:path';
 import type { PlannedVm } from '../plan/document/index.js';
 import { imageFileOf, shown } from './names.js';
 import { stillOff } from './source-steps.js';
-import type { GuideCommand, GuideInput, GuideServer, GuideStep, UndoCommand } from './types.js';
+import type { GuideCommand, GuideInput, GuideServer, GuideStep } from './types.js';
 import { command, openstack, option, variable, type Word } from './words.js';
 
 type Image = PlannedVm['images'][number];
@@ -12,7 +11,6 @@ type Port = PlannedVm['ports'][number];
 /** How long each may take: what `migrate` waits, too. */
 const VOLUME_SECONDS = 7200;
 const SERVER_SECONDS = 600;
-const BOOT_SECONDS = 300;
 
 /** The client writes these on an image by itself; a migration has none of them, and volumes would inherit them. */
 const CLIENT_PROPERTIES = ['md5', 'sha256', 'object'].map((name) => `owner_specified.openstack.${name}`);
@@ -279,92 +277,4 @@ function novaWords(
   // 2.37: no network at all; before 2.19 Nova made the name a description, too.
   const wanted = hostname !== null ? 90 : tags.length > 0 ? 52 : 37;
   return { version: knows(wanted) ? `2.${wanted}` : (newest ?? '2.1'), hostname, tags };
-}
-
-export function bootStep(input: GuideInput, server: GuideServer): GuideStep | null {
-  if (input.waitFor === 'active') return null;
-  const name = shown(server.name);
-  const wait = (text: string, wanted: string, failed: string | null): GuideCommand => ({
-    kind: 'wait',
-    text,
-    what: `a sign of life of ${name}`,
-    wanted,
-    failed,
-    seconds: BOOT_SECONDS,
-  });
-  if (input.waitFor === 'console') {
-    return bootOf(
-      'The console is the proof that the guest has booted: it shows a login prompt. A guest whose console is not serial shows none: look at its screen (openstack console url show).',
-      [wait('openstack console log show "$SERVER"', 'login:', 'Kernel panic - not syncing')],
-    );
-  }
-  const address: GuideCommand = {
-    kind: 'ask',
-    variable: 'ADDRESS',
-    text: `openstack port show "$PORT0" -f json -c fixed_ips | sed -n 's/.*"ip_address": "\\([^"]*\\)".*/\\1/p' | head -n 1`,
-  };
-  const port = /^tcp:(\d+)$/.exec(input.waitFor)?.[1];
-  if (port === undefined) {
-    return bootOf('The guest answers to ping (a security group must let it in).', [
-      address,
-      wait('ping -c 1 -W 2 "$ADDRESS"', ' 0% packet loss', null),
-    ]);
-  }
-  return bootOf(`The guest answers on TCP port ${port} (a security group must let it in).`, [
-    address,
-    wait(`timeout 3 bash -c ': < "/dev/tcp/$0/$1" && echo open' "$ADDRESS" ${port}`, '^open$', null),
-  ]);
-}
-
-function bootOf(why: string, commands: GuideCommand[]): GuideStep {
-  return {
-    title: 'See it boot',
-    why,
-    commands,
-    check: { text: 'Log in, and look at what runs on it.', commands: [] },
-    undo: { text: 'Nothing was changed.', commands: [] satisfies UndoCommand[] },
-  };
-}
-
-/** The last lines that are no migration any more. */
-export function guestStep(input: GuideInput): GuideStep {
-  const linux = !/^win/i.test(input.vm.guest_id ?? '');
-  return {
-    title: 'Inside the guest',
-    why: linux
-      ? 'The guest finds another machine: disks on another bus, another NIC, another way out. Look at fstab (UUIDs instead of device names), at the network configuration (the interface may have a new name; its address must be the one that the port has), take open-vm-tools off and put qemu-guest-agent on.'
-      : 'Windows finds another machine: install the virtio drivers (before it moves, if it does not boot), look at the network configuration (its address must be the one that the port has), take VMware Tools off and put the QEMU guest agent on.',
-    commands: [],
-    check: {
-      text: linux ? 'In the guest:' : 'In the guest, in PowerShell: Get-Disk; Get-NetIPAddress',
-      commands: linux ? [{ kind: 'run', text: 'lsblk -f; sudo findmnt --verify; ip -br addr', page: true }] : [],
-    },
-    undo: { text: 'Not needed: undoing the server leaves the VM on the host as it is.', commands: [] },
-    later: true,
-  };
-}
-
-/** The images have served when the server runs. */
-export function cleanStep(input: GuideInput): GuideStep {
-  const files = input.disks.flatMap(({ label }) => {
-    const image = input.images.find((item) => item.label === label);
-    return [
-      posix.normalize(imageFileOf(label, image?.format ?? 'raw')),
-      imageFileOf(label, 'raw').replace(/\.raw$/, ''),
-    ];
-  });
-  const images = input.images.map((_, index) => variable(`IMAGE${index}`));
-  return {
-    title: 'Clean up',
-    why: 'When the server does what the VM did, files and images have served. The VM on the host stays, off, until you delete it there.',
-    commands: [
-      { kind: 'run', text: command('rm', '-rf', ...files) },
-      ...(images.length === 0
-        ? []
-        : [{ kind: 'run', text: command('openstack', 'image', 'delete', ...images) } as const]),
-    ],
-    check: { text: 'Never start both: the VM on the host and the server have one identity.', commands: [] },
-    undo: { text: 'Copy and upload again.', commands: [] },
-    later: true,
-  };
 }

@@ -1,13 +1,5 @@
-import {
-  bootStep,
-  cleanStep,
-  flavorStep,
-  guestStep,
-  imageStep,
-  portStep,
-  serverStep,
-  volumeStep,
-} from './cloud-steps.js';
+import { flavorStep, imageStep, portStep, serverStep, volumeStep } from './cloud-steps.js';
+import { bootStep, cleanStep, guestStep } from './last-steps.js';
 import { convertStep, copyStep, offStep, prepareStep } from './source-steps.js';
 import type { GuideInput, GuideStep } from './types.js';
 
