@@ -125,7 +125,9 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       if (result.vms.some((vm) => vm.server_id === null)) {
         terminal.err(`No server was made (--no-start). Make and start it: stackferry server --run ${result.run}\n`);
       }
-      terminal.err(`Done in ${seconds}. Undo: stackferry rollback ${result.run}\n`);
+      terminal.err(
+        `Done in ${seconds}. Undo: stackferry rollback ${result.run}   The same by hand: stackferry guide --run ${result.run}\n`,
+      );
     }
     await printResult((text) => terminal.out(text), options.format, result);
   });
