@@ -1,7 +1,6 @@
-import { access, constants } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { StackferryError, formatBytes, formatRate, formatSeconds, messageOf, systemCode } from '../core/index.js';
+import { StackferryError, formatBytes, formatRate, formatSeconds, messageOf } from '../core/index.js';
 import type { EsxiHost, VmRecord } from '../esxi/index.js';
+import { KEEP_SSH, isFreeLicense } from '../migration/host-facts.js';
 import { left, type Cloud } from '../openstack/index.js';
 import type { Column } from '../ui/index.js';
 import { stateDir } from './app.js';
@@ -72,7 +71,7 @@ async function hostFacts(host: EsxiHost): Promise<Found[]> {
     await attempt('license', async () => {
       const { license } = await host.about();
       if (license === null) return unknown('license');
-      return license === 'esxBasic' || /free/i.test(license)
+      return isFreeLicense(license)
         ? {
             ...ok('license', `${license}: the free licence`),
             hint: 'Its API refuses changes; stackferry works over SSH and needs none.',
@@ -93,7 +92,7 @@ async function hostFacts(host: EsxiHost): Promise<Found[]> {
         what: 'shell time-out',
         state: 'warning',
         seen: `the host ends SSH after ${formatSeconds(shellSeconds)}${idle}`,
-        hint: 'A longer batch is cut off by it (and can be resumed). To lift it: esxcli system settings advanced set -o /UserVars/ESXiShellTimeOut -i 0',
+        hint: `A longer batch is cut off by it (and can be resumed). ${KEEP_SSH}`,
       };
     }),
   );
@@ -204,26 +203,12 @@ async function attempt(what: string, look: () => Promise<Found>): Promise<Found>
   }
 }
 
-/** Room under the folder where disks are staged; it is made when it is needed, and is not there before. */
+/** Room under the folder where disks are staged. */
 async function roomIn(dir: string): Promise<Found> {
-  for (let path = dir; ; path = dirname(path)) {
-    try {
-      await access(path, constants.W_OK | constants.X_OK);
-      break;
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT' || path === dirname(path)) {
-        throw new StackferryError('file.unwritable', `${dir} cannot be made or written: ${messageOf(error)}`, {
-          hint: STATE_HINT,
-          cause: error,
-        });
-      }
-    }
+  const { STAGING_HINT, roomUnder } = await import('../migration/converter-facts.js');
+  const free = await roomUnder(dir);
+  if (free === Infinity) {
+    return { ...unknown('space', `${dir} is on a file system that tells no size`), hint: STAGING_HINT };
   }
-  const { freeBytes } = await import('../disk/index.js');
-  const free = await freeBytes(dir);
-  if (free === Infinity)
-    return { ...unknown('space', `${dir} is on a file system that tells no size`), hint: STATE_HINT };
   return ok('space', `${formatBytes(free)} free under ${dir}; a disk is staged there unless --output is given`);
 }
-
-const STATE_HINT = 'Set STACKFERRY_STATE_DIR to a folder of your own on a disk with room.';

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { addGlobalOptions } from './options/global.js';
+import { register as check } from './check.js';
 import { register as convert } from './convert.js';
 import { register as doctor } from './doctor.js';
 import { register as estimate } from './estimate.js';
@@ -22,6 +23,7 @@ const commands = [
   doctor,
   inventory,
   plan,
+  check,
   guide,
   estimate,
   migrate,

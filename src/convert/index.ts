@@ -4,3 +4,4 @@ export { convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';
+export { assertQemuNbd, qemuFormats } from './qemu-tools.js';

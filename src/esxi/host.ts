@@ -6,13 +6,15 @@ import { powerOff, powerState, shutdownGuest } from './power.js';
 import type { PowerState } from './power-state.js';
 import { openShell } from './ssh/index.js';
 import type { RemoteShell } from './ssh/shell.js';
-import type { SshTarget } from './ssh/target.js';
+import type { SshFacts, SshTarget } from './ssh/target.js';
 
 /** What can be asked of a host and what can be told to it. */
 export interface EsxiHost {
   /** `root@esx1:22`, for messages. */
   readonly name: string;
   readonly shell: RemoteShell;
+  /** How the connection came about; null behind a shell that does not tell. */
+  readonly ssh: SshFacts | null;
   /** Product, version, hardware uuid and licence edition; fields the host does not tell are null. */
   about(): Promise<HostRecord>;
   /**
@@ -38,14 +40,16 @@ export interface InventoryOptions {
 
 /** Connects and authenticates; what the SSH door throws is in src/esxi/ssh. */
 export async function openHost(target: SshTarget, ctx: Context): Promise<EsxiHost> {
-  return hostOver(await openShell(target, ctx), ctx);
+  const shell = await openShell(target, ctx);
+  return hostOver(shell, ctx, shell.facts);
 }
 
 /** A host behind a shell that is open already. */
-export function hostOver(shell: RemoteShell, ctx: Context): EsxiHost {
+export function hostOver(shell: RemoteShell, ctx: Context, ssh: SshFacts | null = null): EsxiHost {
   return {
     name: shell.name,
     shell,
+    ssh,
     about: () => readAbout(shell),
     inventory: (options = {}) => readInventory(shell, ctx, options),
     powerState: (id) => powerState(shell, id),

@@ -1,45 +1,95 @@
-import type { Limits } from '../openstack/index.js';
-import { checkImageSize, checkQuota, defaultSecurityGroupWarning } from './preflight/index.js';
+import { StackferryError } from '../core/index.js';
+import type { Cloud, Port } from '../openstack/index.js';
+import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
+import { standing } from './findings/accept.js';
+import type { Finding } from './findings/index.js';
+import { seenOf } from './plan/document/index.js';
+import { preflight, type PreflightVm, type TargetFacts } from './preflight/index.js';
 import { needSection, section, type RunContext } from './steps/step.js';
 
+/** Warnings that the step itself gives once it knows more (the new MAC): before it they are only told. */
+const TOLD_AGAIN = ['cloud.mac_taken', 'cloud.port_policy'];
+
 /**
- * Looks at the target before a byte moves: quota for what is still to be made, image sizes, security groups. A blocker
+ * Looks at the target before a byte moves, by the rules of `check`, for what of this run is still to be made. A blocker
  * is thrown (exit code 3), the rest is told as warnings.
  */
-export async function checkTarget(rc: RunContext): Promise<void> {
-  const cloud = await rc.cloud();
-  const limits: Limits = await cloud.limits();
-  const server = needSection(rc.state, 'server');
-  const isMade = (key: string) =>
-    rc.state.resources.some((item) => item.step === key && item.id !== null && !item.gone);
-  const volumes = needSection(rc.state, 'volumes').filter((volume) => !isMade(`volume:${volume.label}`));
-  const ports = needSection(rc.state, 'ports').filter((port) => !isMade(`port:${port.label}`));
-  const startsServer = server.start && !isMade('server');
-  const flavor = startsServer ? (await cloud.flavors.list()).find((item) => item.id === server.flavor_id) : undefined;
-  const byType: Record<string, { volumes: number; gigabytes: number }> = {};
-  for (const volume of volumes) {
-    const type = volume.type ?? (await cloud.volumeTypes.default())?.name;
-    if (type === undefined) continue;
-    const sum = (byType[type] ??= { volumes: 0, gigabytes: 0 });
-    sum.volumes += 1;
-    sum.gigabytes += volume.size_gib;
+export async function checkTarget(rc: RunContext, accept: readonly string[] = []): Promise<void> {
+  const { standing: stands } = standing(await targetFindings(rc), accept);
+  for (const { code, severity, subject, message, remedy } of stands) {
+    if (severity !== 'warning') continue;
+    const text = `${on(subject)}${message}`;
+    if (TOLD_AGAIN.includes(code)) rc.ctx.events.emit({ kind: 'notice', message: `${text} (${code})` });
+    else rc.ctx.events.emit({ kind: 'warning', code, message: text, hint: remedy });
   }
-  const source = section(rc.state, 'source');
-  for (const disk of source?.vm.disks.filter((item) => source.labels.includes(item.label)) ?? []) {
-    const warning = disk.capacity_bytes === null ? null : checkImageSize(disk.label, disk.capacity_bytes);
-    if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
-  }
-  const planned = needSection(rc.state, 'ports');
-  const warning = defaultSecurityGroupWarning(planned.some((port) => port.security_group_ids === null));
-  if (warning) rc.ctx.events.emit({ kind: 'warning', ...warning });
-  checkQuota(limits, {
-    instances: startsServer ? 1 : 0,
-    cores: flavor?.vcpus ?? 0,
-    ramMib: flavor?.ram ?? 0,
-    volumes: volumes.length,
-    gigabytes: volumes.reduce((sum, volume) => sum + volume.size_gib, 0),
-    byType,
-    ports: ports.length,
-    largestVolumeGib: Math.max(0, ...volumes.map((volume) => volume.size_gib)),
+  const [first, ...more] = stands.filter(({ severity }) => severity === 'blocker');
+  if (!first) return;
+  const also = more.length === 0 ? '' : ` (and ${more.length} more: ${more.map(({ code }) => code).join(', ')})`;
+  throw new StackferryError(first.code, `${on(first.subject)}${first.message}${also}`, {
+    hint: first.remedy,
+    exitCode: 3,
   });
+}
+
+const on = (subject: string) => (/^(ethernet\d+|[a-z]+\d+:\d+)$/.test(subject) ? `${subject}: ` : '');
+
+/** What the rules find on the target of this run. */
+export async function targetFindings(rc: RunContext): Promise<Finding[]> {
+  const cloud = await rc.cloud();
+  const item = toBeMade(rc);
+  const facts = await readCloudFacts(cloud, { keypairs: false });
+  // A port that was made and not yet noted is this run's own.
+  const isOwn = ({ description }: Port) => description.startsWith(`stackferry_run=${rc.run} `);
+  const target = await readTargetFacts(cloud, facts, [item]);
+  const others = { ...target, ports: target.ports.filter((port) => !isOwn(port)) };
+  return preflight({ vms: [item], target: others, host: null, converter: null }).map(({ finding }) => finding);
+}
+
+/** The parts of the run that are still to be made. */
+function toBeMade({ state }: RunContext): PreflightVm {
+  const isMade = (key: string) =>
+    state.resources.some((resource) => resource.step === key && resource.id !== null && !resource.gone);
+  const isLeft = (kind: string) => (part: { label: string }) => !isMade(`${kind}:${part.label}`);
+  const source = section(state, 'source');
+  const server = needSection(state, 'server');
+  if (!source) throw new Error(`run ${state.run} has no source`);
+  const volumes = needSection(state, 'volumes').filter(isLeft('volume'));
+  return {
+    id: source.vm.id,
+    name: source.vm.name,
+    vm: seenOf(source.vm),
+    labels: source.labels,
+    images: needSection(state, 'images').filter(
+      (image) => isLeft('image')(image) && volumes.some(({ label }) => label === image.label),
+    ),
+    volumes,
+    ports: needSection(state, 'ports').filter(isLeft('port')),
+    server: server.start && !isMade('server') ? server : null,
+    hasFlavor: true,
+  };
+}
+
+/** The cloud's side for these VMs: what the choices were made from, and what only the rules ask for. */
+export async function readTargetFacts(
+  cloud: Cloud,
+  facts: CloudFacts,
+  vms: readonly Pick<PreflightVm, 'ports'>[],
+): Promise<TargetFacts> {
+  const used = [...new Set(vms.flatMap(({ ports }) => ports.map(({ network_id }) => network_id)))];
+  const [limits, defaultType, microversion, ...ports] = await Promise.all([
+    cloud.limits(),
+    cloud.volumeTypes.default(),
+    cloud.computeMicroversion(),
+    ...used.map((networkId) => cloud.ports.list({ networkId })),
+  ]);
+  return {
+    ...facts,
+    project: cloud.project,
+    roles: cloud.roles,
+    catalog: cloud.catalog,
+    microversion,
+    limits,
+    defaultVolumeType: defaultType?.name ?? null,
+    ports: ports.flat(),
+  };
 }

@@ -1,4 +1,5 @@
 import { StackferryError } from '../core/index.js';
+import type { Inventory } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { readHost } from './make-plan.js';
@@ -26,14 +27,7 @@ export interface PlanDifference {
 
 /** Compares a plan with the host and the cloud as they are now. Reads, and changes nothing. */
 export async function diffPlan(base: SessionBase, plan: PlanDocument): Promise<PlanDifference[]> {
-  const inventory = await readHost(
-    base,
-    plan.vms.map(({ vm }) => `id:${vm.id}`),
-  ).catch((error: unknown) => {
-    // One that is gone from the host is a difference, not a failure: all are read then, and looked up below.
-    if (error instanceof StackferryError && error.code === 'vm.not_found') return readHost(base, ['*']);
-    throw error;
-  });
+  const inventory = await readPlanned(base, plan);
   const cloud = await base.doors.cloud(base.ctx);
   assertSameCloud(plan, cloud);
   const facts = await readCloudFacts(cloud, { keypairs: plan.vms.some(({ server }) => server.key_name !== null) });
@@ -54,6 +48,17 @@ export async function diffPlan(base: SessionBase, plan: PlanDocument): Promise<P
       })),
       ...cloudChanges(planned, facts).map((change) => ({ vm: name, id, side: 'cloud' as const, ...change })),
     ];
+  });
+}
+
+/** The inventory of the VMs of a plan. One that is gone from the host, or cannot be read, is only not in it. */
+export async function readPlanned(base: SessionBase, plan: PlanDocument): Promise<Inventory> {
+  const ids = plan.vms.map(({ vm }) => `id:${vm.id}`);
+  return readHost(base, ids).catch((error: unknown) => {
+    // That is a difference, not a failure: all are read then, and looked up.
+    const away = ['vm.not_found', 'vm.unreadable'];
+    if (error instanceof StackferryError && away.includes(error.code)) return readHost(base, ['*']);
+    throw error;
   });
 }
 

@@ -102,7 +102,11 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
 }
 
 /** The options of one VM: what was said, and for the rest the rules and the defaults. */
-function optionsOf(vm: VmRecord, request: PlanRequest, facts: CloudFacts): MappingOptions {
+export function optionsOf(
+  vm: VmRecord,
+  request: Pick<PlanRequest, 'options' | 'address' | 'rules'>,
+  facts: CloudFacts,
+): MappingOptions {
   const { name, ...said } = request.options;
   const { host } = request.address;
   const given = { ...said, ...(name === undefined ? {} : { name: expandTemplate(name, vm, host) }) };
@@ -111,7 +115,7 @@ function optionsOf(vm: VmRecord, request: PlanRequest, facts: CloudFacts): Mappi
 }
 
 /** The VMs that the rules give to this project, or to none. */
-function ofProject(
+export function ofProject(
   base: SessionBase,
   vms: readonly VmRecord[],
   rules: MappingRules | undefined,
@@ -132,7 +136,8 @@ function ofProject(
   });
 }
 
-function assertNames(name: string | undefined, count: number): void {
+/** Several servers must not come to bear one name. */
+export function assertNames(name: string | undefined, count: number): void {
   if (name === undefined || count < 2 || tellsApart(name)) return;
   throw new UsageError(
     `--name ${name} would give ${count} servers the same name.`,

@@ -101,6 +101,21 @@ function estimateVm(
   };
 }
 
+/** Free space that this machine needs to stage these disks: the copy, and what it is converted to. Bytes. */
+export function stagingBytes(disks: readonly Pick<DiskRecord, 'capacity_bytes' | 'allocated_bytes'>[]): number {
+  return disks.reduce((sum, disk) => sum + stagingOf(disk), 0);
+}
+
+/** Holes stay holes on this machine's disk, in the copy and in what it is converted to. */
+function stagingOf({
+  capacity_bytes,
+  allocated_bytes,
+}: Pick<DiskRecord, 'capacity_bytes' | 'allocated_bytes'>): number {
+  const capacity = capacity_bytes ?? 0;
+  const held = Math.min(allocated_bytes ?? capacity, 2 * capacity);
+  return held + Math.min(held, capacity);
+}
+
 /** Whole milliseconds: more would only look exact. */
 const round = (seconds: number) => Math.round(seconds * 1000) / 1000;
 
@@ -114,9 +129,7 @@ function bytesOf(
   const flatBase = disk.kind === 'flat' || disk.chain.length > 1;
   const copy = flatBase ? capacity + (disk.chain.length > 1 ? held : 0) : held;
   const { format } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
-  const data = Math.min(held, capacity);
-  // Holes stay holes on this machine's disk, in the copy and in what it is converted to.
-  return { copy, upload: format === 'raw' ? capacity : data, staging: held + data };
+  return { copy, upload: format === 'raw' ? capacity : Math.min(held, capacity), staging: stagingOf(disk) };
 }
 
 function window(estimates: readonly VmEstimate[], seconds: number): NonNullable<Estimate['budget']> {

@@ -16,10 +16,24 @@ export interface Finding {
   remedy: string;
 }
 
+/** What guides/findings.md says of a code, whatever the VM. */
+export interface Explanation {
+  /** A few words: `it boots by EFI`, `the disk is independent`. */
+  title: string;
+  /** `blocker`, or `warning, blocker while …` */
+  severity: string;
+  /** What it means for the move. */
+  explains: string;
+  /** OpenStack's answer: what a person can do. */
+  remedy: string;
+}
+
 /** A rule: it looks at one VM and says what it found. Pure, so the same inventory always gives the same findings. */
 export interface FindingRule {
   /** Every code that the rule can give; no other rule gives them. */
   readonly codes: readonly string[];
+  /** Each of the codes, for the guide. */
+  readonly explains: Readonly<Record<string, Explanation>>;
   /** Those of the codes whose blockers a person may take knowingly: the move can go well in spite of them. */
   readonly overridable?: readonly string[];
   /** A few words by code for the inventory's READY column: "shut it down first". */

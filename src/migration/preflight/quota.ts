@@ -1,5 +1,6 @@
-import { StackferryError } from '../../core/index.js';
 import type { Limit, Limits } from '../../openstack/index.js';
+import { finding, type Finding } from '../findings/finding.js';
+import { cloudRule, type PreflightVm, type TargetFacts } from './rule.js';
 
 /** What is still to be made. Counts, unless the name says MiB or GiB (`gigabytes` is Cinder's word for GiB). */
 export interface QuotaNeed {
@@ -13,6 +14,17 @@ export interface QuotaNeed {
   ports: number;
   /** GiB; 0 where no volume is made. */
   largestVolumeGib: number;
+  /** Metadata items of the server that has most. */
+  serverMetadata: number;
+}
+
+/** One quota; `limit` null: unlimited, or the cloud does not say; `used` null: it does not say. */
+export interface QuotaRow {
+  /** `cores`, `gigabytes_ssd` … */
+  quota: string;
+  needed: number;
+  limit: number | null;
+  used: number | null;
 }
 
 interface Demand {
@@ -32,37 +44,80 @@ interface Shortage extends Demand {
   free: number | null;
 }
 
-/**
- * Compares what is needed with what the project has left. What is unlimited or not told by the cloud counts as enough:
- * the cloud itself will say.
- * @throws StackferryError `cloud.quota` (exit code 3) that names every quota which is too small.
- */
-export function checkQuota(limits: Limits, need: QuotaNeed): void {
-  const short = demands(limits, need).flatMap(shortage);
-  const perVolume = limits.volume?.per_volume_gigabytes ?? null;
-  if (perVolume !== null && need.largestVolumeGib > perVolume) {
-    short.push({
-      option: 'per-volume-gigabytes',
-      what: 'GiB in one volume',
-      needed: need.largestVolumeGib,
-      limit: { limit: perVolume, used: 0 },
-      most: perVolume,
-      free: perVolume,
-    });
-  }
-  const [first] = short;
-  if (!first) return;
-  const commands = short.map((item) => raise(item)).join('; ');
-  throw new StackferryError('cloud.quota', `The quota of the project is too small: ${short.map(tell).join('; ')}.`, {
-    hint: `Delete what is no longer needed, or let an administrator raise it: ${commands}`,
-    exitCode: 3,
-    details: {
-      quota: short.map(nameOf).join(','),
-      needed: first.needed,
-      left: first.free,
-      limit: first.most,
-    },
+/** What all VMs together need of what the project has left. */
+export const quota = cloudRule({
+  codes: ['cloud.quota'],
+  overridable: ['cloud.quota'],
+  find: (target, vms) => {
+    const found = quotaFinding(target.limits, quotaNeed(target, vms));
+    return found ? [{ place: 'cloud', finding: found }] : [];
+  },
+});
+
+/** The sum over all VMs of what is still to be made. */
+export function quotaNeed(target: TargetFacts, vms: readonly PreflightVm[]): QuotaNeed {
+  const servers = vms.flatMap(({ server }) => server ?? []);
+  const sizes = servers.map(({ flavor_id, create_flavor }) => {
+    const flavor = target.flavors.find((item) => item.id === flavor_id);
+    return { cores: create_flavor?.vcpus ?? flavor?.vcpus ?? 0, ramMib: create_flavor?.ram_mib ?? flavor?.ram ?? 0 };
   });
+  const volumes = vms.flatMap((item) => item.volumes);
+  const byType: Record<string, { volumes: number; gigabytes: number }> = {};
+  for (const volume of volumes) {
+    const type = volume.type ?? target.defaultVolumeType;
+    if (type === null) continue;
+    const sum = Object.hasOwn(byType, type) ? byType[type] : undefined;
+    byType[type] = { volumes: (sum?.volumes ?? 0) + 1, gigabytes: (sum?.gigabytes ?? 0) + volume.size_gib };
+  }
+  const total = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
+  return {
+    instances: servers.length,
+    cores: total(sizes.map(({ cores }) => cores)),
+    ramMib: total(sizes.map(({ ramMib }) => ramMib)),
+    volumes: volumes.length,
+    gigabytes: total(volumes.map((volume) => volume.size_gib)),
+    byType,
+    ports: total(vms.map(({ ports }) => ports.length)),
+    largestVolumeGib: Math.max(0, ...volumes.map((volume) => volume.size_gib)),
+    // Two more say which run and step made the server.
+    serverMetadata: Math.max(0, ...servers.map(({ metadata }) => Object.keys(metadata).length + 2)),
+  };
+}
+
+/**
+ * Compares what is needed with what the project has left: one finding that names every quota which is too small. What is
+ * unlimited or not told by the cloud counts as enough: the cloud itself will say.
+ */
+export function quotaFinding(limits: Limits, need: QuotaNeed): Finding | null {
+  const short = [
+    ...demands(limits, need).flatMap(shortage),
+    ...atOnce('per-volume-gigabytes', 'GiB in one volume', need.largestVolumeGib, limits.volume?.per_volume_gigabytes),
+    ...atOnce('properties', 'metadata items of one server', need.serverMetadata, limits.compute?.server_metadata),
+  ];
+  if (short.length === 0) return null;
+  const commands = short.map((item) => raise(item)).join('; ');
+  return finding('cloud.quota', 'blocker', 'cloud', {
+    message: `The quota of the project is too small: ${short.map(tell).join('; ')}.`,
+    remedy: `Delete what is no longer needed, or let an administrator raise it: ${commands}`,
+  });
+}
+
+/** A limit that holds for each single thing. */
+function atOnce(option: string, what: string, needed: number, most: number | null | undefined): Shortage[] {
+  if (most === null || most === undefined || needed <= most) return [];
+  return [{ option, what, needed, limit: { limit: most, used: 0 }, most, free: most }];
+}
+
+/** Every quota that is drawn on, with what is needed of it: for the sums that are shown. */
+export function quotaRows(limits: Limits, need: QuotaNeed): QuotaRow[] {
+  return demands(limits, need)
+    .filter(({ needed }) => needed > 0)
+    .map((demand) => ({
+      quota: nameOf(demand),
+      needed: demand.needed,
+      limit: demand.limit?.limit ?? null,
+      used: demand.limit?.used ?? null,
+    }));
 }
 
 function demands({ compute, volume, network }: Limits, need: QuotaNeed): Demand[] {
@@ -91,20 +146,23 @@ function shortage(demand: Demand): Shortage[] {
   return needed > (free ?? limit.limit) ? [{ ...demand, most: limit.limit, free }] : [];
 }
 
-function nameOf({ option, type }: Shortage): string {
+function nameOf({ option, type }: Demand): string {
   const name = option.replaceAll('-', '_');
   return type === undefined ? name : `${name}_${type}`;
 }
 
 function tell(item: Shortage): string {
   const { what, needed, most, free } = item;
-  if (item.option === 'per-volume-gigabytes') return `${what}: ${needed} needed, at most ${most} allowed`;
+  if (isOfEach(item)) return `${what}: ${needed} needed, at most ${most} allowed`;
   return `${what}: ${needed} needed, ${free === null ? `at most ${most} in all` : `${free} of ${most} left`}`;
 }
 
 /** The command that makes it fit. */
-function raise({ option, type, needed, limit }: Shortage): string {
+function raise(item: Shortage): string {
+  const { option, type, needed, limit } = item;
   const used = limit?.used ?? 0;
   const ofType = type === undefined ? '' : ` --volume-type '${type.replaceAll("'", "'\\''")}'`;
-  return `openstack quota set --${option} ${option === 'per-volume-gigabytes' ? needed : used + needed}${ofType} PROJECT`;
+  return `openstack quota set --${option} ${isOfEach(item) ? needed : used + needed}${ofType} PROJECT`;
 }
+
+const isOfEach = ({ option }: Demand) => option === 'per-volume-gigabytes' || option === 'properties';

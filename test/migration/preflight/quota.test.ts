@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { StackferryError } from '../../../src/core/index.js';
-import { checkQuota, type QuotaNeed } from '../../../src/migration/preflight/index.js';
+import type { Finding } from '../../../src/migration/findings/index.js';
+import { quotaFinding, quotaRows, type QuotaNeed } from '../../../src/migration/preflight/quota.js';
 import type { Limit, Limits } from '../../../src/openstack/index.js';
 
 const of = (limit: number | null, used: number | null = 0): Limit => ({ limit, used });
@@ -33,19 +33,16 @@ const need: QuotaNeed = {
   byType: { ssd: { volumes: 2, gigabytes: 120 } },
   ports: 2,
   largestVolumeGib: 80,
+  serverMetadata: 4,
 };
 
-function failure(given: Limits, wanted = need): StackferryError {
-  try {
-    checkQuota(given, wanted);
-  } catch (error) {
-    if (error instanceof StackferryError) return error;
-    throw error;
-  }
-  throw new Error('the quota was taken for enough');
+function failure(given: Limits, wanted = need): Finding {
+  const found = quotaFinding(given, wanted);
+  if (!found) throw new Error('the quota was taken for enough');
+  return found;
 }
 
-describe('checkQuota', () => {
+describe('the quota', () => {
   it('takes what just fits', () => {
     const exact = limits({
       compute: { instances: of(10, 9), cores: of(20, 16), ram_mib: of(16384, 8192) },
@@ -57,13 +54,13 @@ describe('checkQuota', () => {
       },
       network: { ports: of(50, 48) },
     });
-    expect(() => checkQuota(exact, need)).not.toThrow();
+    expect(quotaFinding(exact, need)).toBeNull();
   });
 
   it('takes what is unlimited, not told, or of a service that does not say', () => {
-    expect(() => checkQuota(limits({}), need)).not.toThrow();
-    expect(() => checkQuota({ compute: null, volume: null, network: null }, need)).not.toThrow();
-    expect(() => checkQuota(limits({ network: { ports: of(2, null) } }), need)).not.toThrow();
+    expect(quotaFinding(limits({}), need)).toBeNull();
+    expect(quotaFinding({ compute: null, volume: null, network: null }, need)).toBeNull();
+    expect(quotaFinding(limits({ network: { ports: of(2, null) } }), need)).toBeNull();
   });
 
   it.each<[string, Limits, string, string]>([
@@ -88,6 +85,12 @@ describe('checkQuota', () => {
       limits({ volume: { per_volume_gigabytes: 79 } }),
       'GiB in one volume: 80 needed, at most 79 allowed',
       '--per-volume-gigabytes 80 ',
+    ],
+    [
+      'metadata items',
+      limits({ compute: { server_metadata: 3 } }),
+      'metadata items of one server: 4 needed, at most 3 allowed',
+      '--properties 4 ',
     ],
     [
       'volumes of a type',
@@ -116,16 +119,15 @@ describe('checkQuota', () => {
     ],
   ])('refuses too few %s', (_, given, message, hint) => {
     const error = failure(given);
-    expect(error).toMatchObject({ code: 'cloud.quota', exitCode: 3 });
+    expect(error).toMatchObject({ code: 'cloud.quota', severity: 'blocker', subject: 'cloud' });
     expect(error.message).toBe(`The quota of the project is too small: ${message}.`);
-    expect(error.hint).toContain(hint);
+    expect(error.remedy).toContain(hint);
   });
 
   it('names all that is too small at once', () => {
     const error = failure(limits({ compute: { cores: of(2, 0) }, volume: { gigabytes: of(100, 10) } }));
     expect(error.message).toContain('2 of 2 left; GiB of volumes: 120 needed');
-    expect(error.hint).toContain('--cores 4 PROJECT; openstack quota set --gigabytes 130 PROJECT');
-    expect(error.details).toEqual({ quota: 'cores,gigabytes', needed: 4, left: 2, limit: 2 });
+    expect(error.remedy).toContain('--cores 4 PROJECT; openstack quota set --gigabytes 130 PROJECT');
   });
 
   it('asks for nothing where nothing is to be made, even over the limit', () => {
@@ -138,6 +140,7 @@ describe('checkQuota', () => {
       byType: { ssd: { volumes: 0, gigabytes: 0 } },
       ports: 0,
       largestVolumeGib: 0,
+      serverMetadata: 0,
     };
     const over = limits({
       compute: { instances: of(1, 5), cores: of(1, 5), ram_mib: of(1, 5) },
@@ -149,11 +152,18 @@ describe('checkQuota', () => {
       },
       network: { ports: of(1, 5) },
     });
-    expect(() => checkQuota(over, none)).not.toThrow();
+    expect(quotaFinding(over, none)).toBeNull();
   });
 
   it('does not take a type’s name for something inherited', () => {
     const byType = { constructor: { volumes: 1, gigabytes: 1 } };
-    expect(() => checkQuota(limits({}), { ...need, byType })).not.toThrow();
+    expect(quotaFinding(limits({}), { ...need, byType })).toBeNull();
+  });
+
+  it('lists what is drawn on, with what there is', () => {
+    const rows = quotaRows(limits({ compute: { cores: of(20, 3) }, network: { ports: of(50, null) } }), need);
+    expect(rows).toContainEqual({ quota: 'cores', needed: 4, limit: 20, used: 3 });
+    expect(rows).toContainEqual({ quota: 'ports', needed: 2, limit: 50, used: null });
+    expect(rows).toContainEqual({ quota: 'gigabytes_ssd', needed: 120, limit: null, used: null });
   });
 });

@@ -1,3 +1,4 @@
+export { addAcceptances } from './add-accept.js';
 export { describeVm, seenOf, type ResolvedVm } from './describe.js';
 export { explainVm, type Comment } from './explain.js';
 export { changesOf, type VmChange } from './material.js';
