@@ -25,6 +25,46 @@ const REMEDIES: Record<Code, string> = {
 /** What is wrong with a disk's files, as it was seen while they were read. One finding for each code and disk. */
 export const diskFiles: FindingRule = {
   codes: Object.keys(REMEDIES),
+  explains: {
+    'disk.missing': {
+      title: 'a file of the disk is missing',
+      severity: 'blocker',
+      explains: 'The descriptor or an extent is not there.',
+      remedy: 'Put it back or remove the disk from the VM; to move without it: `--skip-disk LABEL`.',
+    },
+    'disk.chain_broken': {
+      title: 'the chain of the disk is broken',
+      severity: 'blocker',
+      explains:
+        'A parent is not there, or it was changed after the snapshot (the CIDs do not agree): what would be read is no disk.',
+      remedy:
+        'Clone the newest link that opens (`vmkfstools -i`) and look at it, or restore a backup. Do not edit a CID blindly.',
+    },
+    'disk.locked': {
+      title: 'another holds the disk',
+      severity: 'blocker',
+      explains: 'Another VM, a backup or another host has a file of it open.',
+      remedy: 'Find who it is (`vmfsfilelockinfo -p FILE`) and let that end.',
+    },
+    'disk.bad_descriptor': {
+      title: 'the descriptor lies',
+      severity: 'blocker',
+      explains: 'It cannot be read, points outside, loops, or disagrees with its files; it is not followed.',
+      remedy: 'A clean one comes of a clone: `vmkfstools -i OLD.vmdk NEW.vmdk -d thin`.',
+    },
+    'disk.too_large': {
+      title: 'the disk is larger than can be',
+      severity: 'blocker',
+      explains: 'It says more than the 62 TiB that ESXi can have.',
+      remedy: 'Check the descriptor; a disk that really is so large has to be split in the guest.',
+    },
+    'disk.unsupported': {
+      title: 'the disk has a form that cannot be copied',
+      severity: 'blocker',
+      explains: 'An object of vSAN or vVols, or extents of a form that is not known.',
+      remedy: 'Clone it to a VMFS or NFS datastore: `vmkfstools -i OLD.vmdk NEW.vmdk -d thin`.',
+    },
+  },
   advice: {
     'disk.missing': 'a file of its disk is missing',
     'disk.chain_broken': 'the chain of its disk is broken',

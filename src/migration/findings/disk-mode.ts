@@ -2,6 +2,20 @@ import { finding, type FindingRule } from './finding.js';
 
 export const diskMode: FindingRule = {
   codes: ['disk.independent', 'disk.nonpersistent'],
+  explains: {
+    'disk.independent': {
+      title: 'the disk is independent',
+      severity: 'info',
+      explains: 'Snapshots of the VM leave it out; it is copied as it is now.',
+      remedy: 'Exclude it from backups in OpenStack if it must not be in them.',
+    },
+    'disk.nonpersistent': {
+      title: 'the disk forgets at power-off',
+      severity: 'warning',
+      explains: 'A volume keeps what the guest writes.',
+      remedy: 'Save what was written since the last power-on; for the old behaviour rebuild the server from its image.',
+    },
+  },
   find: ({ disks }) =>
     disks.flatMap(({ label, mode }) => {
       switch (mode) {

@@ -2,6 +2,14 @@ import { finding, type FindingRule } from './finding.js';
 
 export const diskNvme: FindingRule = {
   codes: ['disk.nvme'],
+  explains: {
+    'disk.nvme': {
+      title: 'the disk hangs on NVMe',
+      severity: 'warning',
+      explains: 'The guest calls it nvme0n1, and on the server sda.',
+      remedy: 'Use UUIDs in /etc/fstab and the boot loader; see that the initramfs holds virtio_scsi.',
+    },
+  },
   find: ({ disks }) =>
     disks
       .filter(({ controller }) => controller === 'nvme')

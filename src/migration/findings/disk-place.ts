@@ -3,6 +3,14 @@ import { finding, type FindingRule } from './finding.js';
 /** Every link of a disk's chain counts: a snapshot may lie elsewhere than its base. */
 export const diskPlace: FindingRule = {
   codes: ['disk.other_datastore'],
+  explains: {
+    'disk.other_datastore': {
+      title: 'the disk lies on another datastore',
+      severity: 'info',
+      explains: 'In whole or in part not on that of the .vmx; each file is read from where it lies.',
+      remedy: 'Keep that datastore mounted until the copy is made.',
+    },
+  },
   find: ({ disks, facts: { vmxDatastore, diskDatastores } }) => {
     if (vmxDatastore === null) return [];
     const home = `[${vmxDatastore}] `;

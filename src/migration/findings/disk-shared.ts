@@ -3,6 +3,15 @@ import { finding, type FindingRule } from './finding.js';
 /** A disk that several VMs write to. It stands still only when all of them are off. */
 export const diskShared: FindingRule = {
   codes: ['disk.shared'],
+  explains: {
+    'disk.shared': {
+      title: 'several VMs write to the disk',
+      severity: 'warning, blocker while another of them runs',
+      explains: 'Multi-writer, or a shared bus: it stands still only when all of them are off.',
+      remedy:
+        'Copy it with one VM, `--skip-disk LABEL` with the others; a volume type with `multiattach="<is> True"` shares it again.',
+    },
+  },
   advice: { 'disk.shared': 'shut down the VMs that share its disk' },
   find: (vm, host) =>
     vm.disks

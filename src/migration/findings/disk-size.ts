@@ -4,6 +4,14 @@ import { finding, type FindingRule } from './finding.js';
 /** Cinder counts in whole GiB. A size that lies (see disk-files.ts) is not worth a word here. */
 export const diskSize: FindingRule = {
   codes: ['disk.odd_size'],
+  explains: {
+    'disk.odd_size': {
+      title: 'not a whole number of GiB',
+      severity: 'info',
+      explains: 'Cinder counts in GiB: the volume gets larger.',
+      remedy: 'The guest may use the space behind its partitions (growpart; GPT: `sgdisk -e`).',
+    },
+  },
   find: ({ disks, facts }) =>
     disks.flatMap(({ label, capacity_bytes }) => {
       const lies = (facts.diskProblems[label] ?? []).some(

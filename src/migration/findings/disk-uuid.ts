@@ -2,6 +2,14 @@ import { finding, type FindingRule } from './finding.js';
 
 export const diskUuid: FindingRule = {
   codes: ['disk.enable_uuid'],
+  explains: {
+    'disk.enable_uuid': {
+      title: 'the guest sees serial numbers of its disks',
+      severity: 'warning',
+      explains: 'It may name them by these (/dev/disk/by-id); a volume has another serial.',
+      remedy: 'Use /dev/disk/by-uuid before the move.',
+    },
+  },
   find: ({ facts }) =>
     facts.diskEnableUuid
       ? [

@@ -8,6 +8,20 @@ function hidden({ encrypted, firmware }: VmRecord): boolean {
 
 export const empty: FindingRule = {
   codes: ['vm.no_disk', 'vm.no_nic'],
+  explains: {
+    'vm.no_disk': {
+      title: 'it has no disk',
+      severity: 'blocker',
+      explains: 'There is nothing to move and nothing that a server could boot from.',
+      remedy: 'Attach its disk on the host if one is missing.',
+    },
+    'vm.no_nic': {
+      title: 'it has no NIC',
+      severity: 'warning',
+      explains: 'The server gets no port.',
+      remedy: 'If it shall be on a network: `openstack server add network SERVER NETWORK`.',
+    },
+  },
   advice: { 'vm.no_disk': 'it has no disk' },
   find: (vm) =>
     hidden(vm)

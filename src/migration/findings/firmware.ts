@@ -3,6 +3,22 @@ import { finding, type FindingRule } from './finding.js';
 /** What an EFI firmware remembers is in the VM's .nvram, which has no place in OpenStack. */
 export const firmware: FindingRule = {
   codes: ['vm.efi', 'vm.secure_boot'],
+  explains: {
+    'vm.efi': {
+      title: 'it boots by EFI',
+      severity: 'warning',
+      explains: 'What the firmware remembers, the boot entries, does not move.',
+      remedy:
+        '`hw_firmware_type=uefi` and `hw_machine_type=q35` are set on the image; the EFI partition needs `\\EFI\\BOOT\\BOOTX64.EFI`.',
+    },
+    'vm.secure_boot': {
+      title: 'it boots with secure boot',
+      severity: 'info',
+      explains: 'Keys that were enrolled by hand (MOK) do not move.',
+      remedy:
+        '`os_secure_boot=optional` is set on the image; for more: `openstack image set --property os_secure_boot=required IMAGE`.',
+    },
+  },
   find: (vm) => {
     if (vm.firmware !== 'efi') return [];
     const arm = vm.guest_id !== null && /arm/i.test(vm.guest_id);

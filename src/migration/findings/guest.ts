@@ -10,6 +10,20 @@ const UNSUPPORTED: readonly { guest: RegExp; what: string }[] = [
 
 export const guest: FindingRule = {
   codes: ['vm.guest_unsupported', 'vm.windows_drivers'],
+  explains: {
+    'vm.guest_unsupported': {
+      title: 'OpenStack clouds do not run this guest',
+      severity: 'warning',
+      explains: 'Such are macOS, ESXi itself, pods of vSphere, and systems without drivers for a KVM machine.',
+      remedy: 'Leave it where it is, or move its service to a system that runs on KVM.',
+    },
+    'vm.windows_drivers': {
+      title: 'it is Windows',
+      severity: 'warning',
+      explains: 'Without virtio drivers Windows stops with INACCESSIBLE_BOOT_DEVICE.',
+      remedy: 'Install the virtio-win drivers (vioscsi, NetKVM) in the guest before the move.',
+    },
+  },
   advice: {
     'vm.guest_unsupported': 'OpenStack clouds do not run this guest',
     'vm.windows_drivers': 'check its virtio drivers',

@@ -3,6 +3,32 @@ import { finding, type FindingRule } from './finding.js';
 /** Devices of the host that are handed through to the guest. They stay behind with the host. */
 export const hostDevices: FindingRule = {
   codes: ['device.pci_passthrough', 'device.vgpu', 'device.usb', 'device.serial_parallel'],
+  explains: {
+    'device.pci_passthrough': {
+      title: 'a PCI device of the host',
+      severity: 'warning',
+      explains: 'The server comes without it.',
+      remedy: 'Choose a flavor with such a device (`pci_passthrough:alias`): `--flavor`.',
+    },
+    'device.vgpu': {
+      title: 'a virtual GPU',
+      severity: 'warning',
+      explains: 'The server comes without it.',
+      remedy: 'Choose a flavor with a vGPU (`resources:VGPU=1`; SCS names with `_g`): `--flavor`.',
+    },
+    'device.usb': {
+      title: 'a USB device of the host',
+      severity: 'warning',
+      explains: 'OpenStack cannot attach such devices.',
+      remedy: 'Reach it over the network, or get a licence key as a file.',
+    },
+    'device.serial_parallel': {
+      title: 'a serial or parallel port',
+      severity: 'warning',
+      explains: 'The server has only the serial console that OpenStack gives it.',
+      remedy: 'Reach the device over the network; a console is `openstack console log show SERVER`.',
+    },
+  },
   find: ({ facts }) => [
     ...facts.pciPassthrough.map((label) =>
       finding('device.pci_passthrough', 'warning', label, {

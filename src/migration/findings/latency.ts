@@ -3,6 +3,14 @@ import { finding, type FindingRule } from './finding.js';
 /** vSphere's levels are low, normal (the default), medium and high: the last two ask the host for something. */
 export const latency: FindingRule = {
   codes: ['vm.latency_sensitivity'],
+  explains: {
+    'vm.latency_sensitivity': {
+      title: 'it is sensitive to latency',
+      severity: 'warning',
+      explains: 'The host reserves processors for it.',
+      remedy: 'Choose a flavor with dedicated cores: `SCS-nC-…`, or one with `hw:cpu_policy=dedicated`.',
+    },
+  },
   find: ({ facts: { latencySensitivity } }) => {
     const level = latencySensitivity?.toLowerCase();
     if (level !== 'high' && level !== 'medium') return [];

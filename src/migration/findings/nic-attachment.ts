@@ -6,6 +6,27 @@ const TRUNK = 4095;
 /** How a NIC hangs on its port group. */
 export const nicAttachment: FindingRule = {
   codes: ['nic.trunk', 'nic.promiscuous', 'nic.disconnected'],
+  explains: {
+    'nic.trunk': {
+      title: 'its port group is a trunk (VLAN 4095)',
+      severity: 'warning',
+      explains: 'The guest gets the frames of all VLANs; a Neutron port carries one network.',
+      remedy: 'Give the server a trunk with a subport a VLAN: `openstack network trunk create`.',
+    },
+    'nic.promiscuous': {
+      title: 'its port group allows promiscuous mode',
+      severity: 'warning',
+      explains: 'The guest can see frames of others; a Neutron port never shows these.',
+      remedy:
+        'A guest that sends from other addresses: `openstack port set --allowed-address ip-address=ADDRESS PORT`.',
+    },
+    'nic.disconnected': {
+      title: 'not connected at power-on',
+      severity: 'warning',
+      explains: 'The port of the server will be connected.',
+      remedy: '`openstack port set --disable PORT`',
+    },
+  },
   find: ({ nics, facts }) =>
     nics.flatMap(({ label, network, vlan_id }) => [
       ...(vlan_id === TRUNK

@@ -2,6 +2,20 @@ import { finding, type FindingRule } from './finding.js';
 
 export const nicModel: FindingRule = {
   codes: ['nic.passthrough', 'nic.legacy_model'],
+  explains: {
+    'nic.passthrough': {
+      title: 'SR-IOV and the like',
+      severity: 'warning',
+      explains: 'The server gets an ordinary virtio port.',
+      remedy: 'Where the cloud offers it: `openstack port create --vnic-type direct --network NETWORK NAME`.',
+    },
+    'nic.legacy_model': {
+      title: 'vlance or flexible',
+      severity: 'warning',
+      explains: 'OpenStack does not have the model; the guest may be too old for virtio.',
+      remedy: 'A guest without virtio_net: `openstack image set --property hw_vif_model=e1000 IMAGE`.',
+    },
+  },
   find: ({ nics }) =>
     nics.flatMap(({ label, model }) => {
       switch (model) {

@@ -5,6 +5,15 @@ const OLDEST = 8;
 
 export const oldHardware: FindingRule = {
   codes: ['vm.old_hardware'],
+  explains: {
+    'vm.old_hardware': {
+      title: 'its hardware is older than version 8',
+      severity: 'warning',
+      explains: 'The guest may be too old for virtio.',
+      remedy:
+        'See that it has virtio_scsi and virtio_net, else: `openstack image set --property hw_disk_bus=ide --property hw_vif_model=e1000 IMAGE`.',
+    },
+  },
   find: ({ hardware_version }) => {
     const version = /^vmx-0*(\d+)$/i.exec(hardware_version ?? '')?.[1];
     if (version === undefined || Number(version) >= OLDEST) return [];

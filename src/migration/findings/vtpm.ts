@@ -3,6 +3,15 @@ import { finding, type FindingRule } from './finding.js';
 /** The contents of a virtual TPM are sealed to the VM and do not move. */
 export const vtpm: FindingRule = {
   codes: ['vm.vtpm'],
+  explains: {
+    'vm.vtpm': {
+      title: 'it has a virtual TPM',
+      severity: 'warning',
+      explains: 'The contents of a TPM are sealed to the VM: what was sealed with it cannot be opened.',
+      remedy:
+        'Suspend BitLocker before the move. `hw_tpm_version=2.0` and `hw_tpm_model=tpm-crb` are set on the image: the server gets a new, empty TPM.',
+    },
+  },
   find: ({ vtpm: present }) =>
     present === true
       ? [

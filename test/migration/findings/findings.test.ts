@@ -219,6 +219,8 @@ describe('each finding', () => {
     expect(new Set(all.map(({ code }) => code)).size).toBeGreaterThan(35);
     for (const item of all) {
       expect(Object.keys(item)).toEqual(['code', 'severity', 'subject', 'message', 'remedy']);
+      const said = findingRules.find(({ codes }) => codes.includes(item.code))?.explains[item.code];
+      expect(said?.severity.split(/\W+/), item.code).toContain(item.severity);
       expect(item.message).toMatch(/^[A-Z].{15,}[.]$/s);
       expect(item.remedy.length).toBeGreaterThan(30);
       expect(`${item.message} ${item.remedy}`).not.toMatch(/undefined|null|NaN|\[object|stackferry prep/);
