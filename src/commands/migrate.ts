@@ -184,7 +184,7 @@ async function actPlan(
     const failed = ends.filter((end) => end.error !== null);
     if (!terminal.quiet) {
       const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
-      const undo = result.vms.flatMap(({ run }) => run ?? []).map((run) => `stackferry rollback ${run}`);
+      const undo = ends.flatMap((end) => end.result?.run ?? []).map((run) => `stackferry rollback ${run}`);
       terminal.err(
         `${ends.length - failed.length} of ${ends.length} VM(s) done in ${seconds}. Undo: ${undo.join('; ')}\n`,
       );

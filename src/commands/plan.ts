@@ -136,14 +136,11 @@ async function diff(app: App, options: z.infer<typeof schema>, path: string): Pr
     const material = differences.filter((item) => item.material).length;
     if (differences.length === 0) terminal.err('Nothing has changed since the plan was made.\n');
     else if (material > 0) {
-      throw new StackferryError(
-        'plan.outdated',
-        `${material} of the ${differences.length} changes are material: migrate refuses this plan.`,
-        {
-          hint: 'Make the plan anew: stackferry plan --vm NAME -o FILE',
-          exitCode: 3,
-        },
+      // No error of its own: what is printed already is the answer.
+      terminal.err(
+        `${material} of ${differences.length} change(s) are material: migrate refuses this plan (plan.outdated). Make it anew: stackferry plan --vm NAME -o FILE\n`,
       );
+      app.exitCode(3);
     }
   });
 }

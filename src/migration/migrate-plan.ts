@@ -84,16 +84,18 @@ export interface PlanResult {
   /** The run of the only VM; null where several VMs have a run each. */
   run: string | null;
   state: 'done' | 'failed' | 'stopped';
-  vms: (VmResult & { run: string | null })[];
+  /** `run` is there only where several VMs have one each. */
+  vms: (VmResult & { run?: string | null })[];
 }
 
 export function planResult(ends: readonly PlanEnd[]): PlanResult {
   const vms = ends.map(({ planned, result, error }): PlanResult['vms'][number] => {
     const [made] = result?.vms ?? [];
-    if (made) return { run: result?.run ?? null, ...made };
+    const several = ends.length > 1;
+    if (made) return { ...(several ? { run: result?.run ?? null } : {}), ...made };
     const told = error instanceof StackferryError ? error : undefined;
     return {
-      run: null,
+      ...(several ? { run: null } : {}),
       vm: planned.vm.name,
       id: planned.vm.id,
       state: 'failed',
@@ -108,6 +110,6 @@ export function planResult(ends: readonly PlanEnd[]): PlanResult {
     };
   });
   const failed = ends.some(({ error }) => error !== null);
-  const only = vms.length === 1 ? vms[0] : undefined;
-  return { run: only?.run ?? null, state: failed ? 'failed' : 'done', vms };
+  const [only, ...more] = ends;
+  return { run: more.length === 0 ? (only?.result?.run ?? null) : null, state: failed ? 'failed' : 'done', vms };
 }

@@ -48,7 +48,12 @@ describe.concurrent('a plan', () => {
         (server) => at.cloud.state.flavors.find((flavor) => flavor.id === server.flavor_id)?.name,
       ),
       macs: one.vms[0]?.ports.map((port) => port.mac),
-      properties: at.cloud.state.volumes.map((volume) => ({ ...volume.image_metadata, image_build_date: '?' })),
+      properties: at.cloud.state.volumes.map((volume) => ({
+        ...volume.image_metadata,
+        image_build_date: '?',
+        image_id: '?',
+        stackferry_run: '?',
+      })),
     });
     expect(shape(result, lab)).toEqual(shape(direct, other));
     const again = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
@@ -122,7 +127,7 @@ describe.concurrent('a plan', () => {
     const lab = await peers.lab();
     const path = await planned(lab, '--vm', 'web01', '--volume-type', 'lab-fast');
     expect((await lab.run(['plan', '--diff', path])).code).toBe(0);
-    await writeFile(path, (await readFile(path, 'utf8')).replace('cpus: 1', 'cpus: 4'));
+    await writeFile(path, (await readFile(path, 'utf8')).replace('guest_id: debian11', 'guest_id: debian10'));
     lab.cloud.state.volumeTypes.splice(
       lab.cloud.state.volumeTypes.findIndex((type) => type.name === 'lab-fast'),
       1,
@@ -133,7 +138,7 @@ describe.concurrent('a plan', () => {
       .array(z.looseObject({ side: z.string(), subject: z.string(), change: z.string() }))
       .parse(JSON.parse(diff.stdout));
     expect(rows.map(({ side, subject, change }) => [side, subject, change.slice(0, 30)])).toEqual([
-      ['host', 'vm', 'cpus 4 -> 1'],
+      ['host', 'vm', 'guest_id debian10_64Guest -> de'],
       ['cloud', 'scsi0:0', 'The plan of web01 names the vo'],
       ['cloud', 'scsi0:1', 'The plan of web01 names the vo'],
     ]);
