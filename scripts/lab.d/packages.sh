@@ -11,7 +11,7 @@ missing_packages() { # missing_packages NAME…
 
 apt() {
   DEBIAN_FRONTEND=noninteractive DEBIAN_PRIORITY=critical apt-get -o DPkg::Lock::Timeout=600 \
-    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >>"$LOG/apt.log" 2>&1 </dev/null
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-unsafe-io "$@" >>"$LOG/apt.log" 2>&1 </dev/null
 }
 
 # No service may start by itself: a policy-rc.d that is already there decides; else ours does, for the time being.
@@ -29,7 +29,7 @@ policy_on() { # with the lock held, one of ours was left by a run that was kille
 }
 
 install_packages() { # install_packages NAME…
-  local missing=() lock
+  local missing=() lock code=0
   mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   [[ $(id -u) == 0 ]] || die "missing packages, and installing needs root: ${missing[*]}"
@@ -44,10 +44,10 @@ install_packages() { # install_packages NAME…
   # what a killed run left half installed
   [[ -z $(dpkg --audit) ]] || dpkg --force-confdef --force-confold --configure -a >>"$LOG/apt.log" 2>&1 </dev/null
   apt update || say "apt-get update failed, going on with the lists that are there (see $LOG/apt.log)"
-  if ! apt install -y --no-install-recommends "${missing[@]}"; then
-    policy_off
-    die "apt-get install failed, see $LOG/apt.log"
-  fi
+  apt install -y --no-install-recommends "${missing[@]}" || code=$?
+  # dpkg waits for the disk at each of some thousand files, which doubles the time; once at the end does as well.
+  sync -f /usr /var /etc
   policy_off
+  ((code == 0)) || die "apt-get install failed, see $LOG/apt.log"
   exec {lock}<&-
 }
