@@ -1,9 +1,12 @@
-import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { MIB, ODD_DATASTORE, ODD_NAME, sampleHost, vm, type VmSpec } from '../lab/esxi/index.js';
+import { MIB, ODD_DATASTORE, ODD_NAME, buildTree, sampleHost, startHost, vm, type VmSpec } from '../lab/esxi/index.js';
 import { usePeers, type Lab } from '../support/embedded.js';
+import { guideCommands, missingLines, runGuide } from '../support/guide-blocks.js';
+import { makeReader } from '../support/guide-reader.js';
 
 const GIB = 1024 * MIB;
 const of = (name: string, more: Partial<VmSpec> = {}) =>
@@ -213,4 +216,50 @@ describe.concurrent('--save and --from', () => {
     expect(ended.stderr).toMatch(words);
     expect(lab.host.connectionCount).toBe(0);
   });
+});
+
+test('every command of guides/inventory.md runs, and shows what it shows', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'stackferry-inventory-guide-'));
+  const reader = await makeReader(dir);
+  // The host of guides/getting-started.md.
+  const tree = await buildTree(join(dir, 'tree'), {
+    vms: [
+      vm({
+        name: 'web01',
+        cpus: 2,
+        memoryMib: 4096,
+        guestId: 'debian12_64Guest',
+        disks: [{ sizeBytes: 48 * MIB, mbr: true }, { sizeBytes: 16 * MIB }],
+      }),
+      vm({
+        name: 'db01',
+        power: 'on',
+        tools: 'running',
+        cpus: 4,
+        memoryMib: 16_384,
+        guestId: 'rhel9_64Guest',
+        disks: [{ sizeBytes: 24 * MIB, mbr: true }],
+        nics: [{ network: 'VM Network', ipAddresses: ['192.0.2.30'] }],
+      }),
+      vm({ name: 'win-ad', firmware: 'efi', guestId: 'windows2019srv_64Guest', disks: [{ sizeBytes: 60 * GIB }] }),
+      vm({ name: 'store01', disks: [{ sizeBytes: 16 * GIB }, { sizeBytes: 200 * GIB, rdm: 'physical' }] }),
+    ],
+  });
+  const host = await startHost({ tree });
+  try {
+    Object.assign(reader.env, {
+      STACKFERRY_ESXI_SSH_PORT: String(host.port),
+      STACKFERRY_ESXI_PASSWORD: host.password,
+      STACKFERRY_ESXI_FINGERPRINT: host.fingerprint,
+    });
+    const commands = guideCommands(await readFile(new URL('../../guides/inventory.md', import.meta.url), 'utf8'));
+    const ran = await runGuide(commands, { env: reader.env, cwd: reader.home });
+    expect(ran).toHaveLength(commands.length);
+    for (const { command, output } of ran) {
+      expect(missingLines(command.shown, output), `line ${command.line}: $ ${command.text}\n${output}`).toEqual([]);
+    }
+  } finally {
+    await host.close();
+    await rm(dir, { recursive: true, force: true });
+  }
 });
