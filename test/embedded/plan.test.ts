@@ -140,7 +140,7 @@ describe.concurrent('a plan', () => {
     // What the files hold may still settle on this file system; that is no material change.
     const material = rows.filter((row) => row.material);
     expect(material.map(({ side, subject, change }) => [side, subject, change.slice(0, 30)])).toEqual([
-      ['host', 'vm', 'guest_id debian10_64Guest -> de'],
+      ['host', 'vm', 'guest_id debian10_64Guest -> d'],
       ['cloud', 'scsi0:0', 'The plan of web01 names the vo'],
       ['cloud', 'scsi0:1', 'The plan of web01 names the vo'],
     ]);
