@@ -211,8 +211,10 @@ describe.concurrent('what is printed', () => {
     expect(none.code).not.toBe(0);
     expectNoStack(none.stderr + none.stdout);
     const table = await lab.run(['doctor'], { STACKFERRY_STATE_DIR: '/proc/stackferry' });
-    expect(table.code, table.stderr).toBe(0);
-    expect(table.stdout).toMatch(/^converter +space +unknown/m);
+    // Root may write there, as far as the file system says; how much room there is it does not say.
+    const isRoot = process.getuid?.() === 0;
+    expect(table.code, table.stderr).toBe(isRoot ? 0 : 1);
+    expect(table.stdout).toMatch(isRoot ? /^converter +space +unknown/m : /^converter +space +bad/m);
     expect(table.stdout).not.toContain('0 B free');
     expect(table.stdout.match(new RegExp(`\\b${lab.host.port}\\b`, 'g'))).toHaveLength(1);
     const nowhere = await lab.run(['doctor'], { STACKFERRY_STATE_DIR: '/dev/null/state' });
