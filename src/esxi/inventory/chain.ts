@@ -9,7 +9,9 @@ export const MAX_LINKS = 64;
 
 /** A descriptor file as it was found. */
 export type DescriptorFile =
-  { state: 'read'; descriptor: VmdkDescriptor } | { state: 'missing' } | { state: 'bad'; problem: DiskProblem };
+  | { state: 'read'; descriptor: VmdkDescriptor; encrypted: boolean }
+  | { state: 'missing' }
+  | { state: 'bad'; problem: DiskProblem };
 
 /** What a frame of a descriptor file says. `name` is the datastore form, for messages. */
 export function descriptorOf(frame: Frame | undefined, name: string): DescriptorFile {
@@ -35,7 +37,9 @@ export function descriptorOf(frame: Frame | undefined, name: string): Descriptor
   }
   if (frame.content.length === 0) return bad('the descriptor is empty');
   try {
-    return { state: 'read', descriptor: parseDescriptor(frame.content) };
+    // The keys of an encrypted disk stand in its descriptor, sealed.
+    const encrypted = /^\s*encryptionKeys\s*=\s*"?\w/im.test(textOf(frame));
+    return { state: 'read', descriptor: parseDescriptor(frame.content), encrypted };
   } catch (error) {
     if (!isCode(error, 'disk.bad_descriptor')) throw error;
     return bad(messageOf(error));
@@ -46,6 +50,7 @@ export interface Link {
   /** Absolute. */
   path: string;
   descriptor: VmdkDescriptor;
+  encrypted: boolean;
 }
 
 export interface Chain {
@@ -86,7 +91,7 @@ export function walkChain(newest: string, files: ReadonlyMap<string, DescriptorF
       chain.problems.push(file.problem);
       return chain;
     }
-    const { descriptor } = file;
+    const { descriptor, encrypted } = file;
     if (child && child.descriptor.parentCid !== descriptor.cid) {
       chain.problems.push({
         code: 'disk.chain_broken',
@@ -95,7 +100,7 @@ export function walkChain(newest: string, files: ReadonlyMap<string, DescriptorF
           `but its parent ${name} is now ${descriptor.cid}.`,
       });
     }
-    chain.links.push({ path, descriptor });
+    chain.links.push({ path, descriptor, encrypted });
     if (!hasParent(descriptor)) return chain;
     const hint = descriptor.parentFileNameHint ?? '';
     if (hint === '') return stop('disk.chain_broken', `${name} is a delta but does not name its parent.`);

@@ -33,6 +33,8 @@ export interface DiskResult {
   datastore: string | null;
   /** The mapping at the bottom of the chain. */
   raw: 'rdm_virtual' | 'rdm_physical' | null;
+  /** A link of it says so. */
+  encrypted: boolean;
 }
 
 /**
@@ -139,6 +141,7 @@ function diskResult(
     problems: unique(problems),
     datastore: path === null ? null : paths.datastoreOf(path),
     raw,
+    encrypted: links.some((link) => link.encrypted),
   };
 }
 

@@ -11,7 +11,7 @@ export type OtherDevices = Pick<
 >;
 
 /** File names that mean an empty drive. (`auto detect` is a drive of the host: whichever there is.) */
-const EMPTY = /^(?:|emptybackingstring|vmware-null-remote-floppy)$/i;
+const EMPTY = /^(?:\[[^\]]*\]\s*)?(?:emptybackingstring|vmware-null-remote-floppy)?$/i;
 
 /** First keys of the host's devices, from which a device's number in the .vmx follows. */
 const FIRST_KEY = { pciPassthru: 13000, floppy: 8000, serial: 9000, parallel: 10000 } as const;

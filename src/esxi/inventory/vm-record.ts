@@ -37,11 +37,12 @@ export function draftOf(source: VmSource, summaries: boolean): VmDraft | { skip:
     const state = connection !== null && connection !== 'connected' ? ` (the host calls it ${connection})` : '';
     return { skip: `Its configuration cannot be read: ${file.problem}${state}.` };
   }
-  if (connection !== null && /^(?:invalid|orphaned|inaccessible|disconnected)$/.test(connection)) {
-    return { skip: `The host calls it ${connection}: it does not manage it at present.` };
-  }
   const { vmx } = file;
   const hidden = vmx.get('encryption.data') !== null;
+  // The host also calls a VM invalid whose key it does not have; of that one there is something better to say.
+  if (!hidden && connection !== null && /^(?:invalid|orphaned|inaccessible|disconnected)$/.test(connection)) {
+    return { skip: `The host calls it ${connection}: it does not manage it at present.` };
+  }
   const power = powerOf(pickString(value, 'runtime', 'powerState'));
   const preferDevices = hidden || power === 'on' || power === 'suspended';
   return {
@@ -102,7 +103,7 @@ export function vmRecord(draft: VmDraft, disks: readonly DiskResult[], around: V
     firmware: hidden ? null : firmware,
     secure_boot: hidden ? null : firmware === 'efi' && vmx.flag('uefi.secureBoot.enabled', false),
     vtpm: hasVtpm(draft),
-    encrypted: isEncrypted(draft, summary),
+    encrypted: isEncrypted(draft, summary) || disks.some(({ encrypted }) => encrypted),
     change_tracking: vmx.flag('ctkEnabled', false),
     snapshots: source.snapshots ?? Math.max(0, ...disks.map(({ record }) => record.chain.length - 1)),
     disks: disks.map(({ record }) => record),

@@ -1,4 +1,4 @@
-import type { Printed, PrintedObject } from '../texts.js';
+import { descriptorText, type Printed, type PrintedObject } from '../texts.js';
 import { type ContractVm, disk, ethernet, expectVm, gib, nic, scsi, unknownDisk, vmxLines } from './contract-form.js';
 
 const NET = ethernet(0, 'VM Network');
@@ -149,6 +149,33 @@ export const contractMachines: ContractVm[] = [
       diskDevice('[datastore1] one key/one key.vmdk', { keyId: { $: 'vim.encryption.CryptoKeyId', keyId: 'k1' } }),
     ],
     expected: expectVm(203, 'one key', { encrypted: true, findings: ['vm.encrypted blocker vm'] }),
+  },
+  {
+    id: 222,
+    name: 'keyless',
+    what: 'encrypted, and the host has not the key: it calls the VM invalid',
+    vmx: ['.encoding = "UTF-8"', 'encryption.keySafe = "vmware:key/list/x"', 'encryption.data = "q83vASNFZ4k="'],
+    summary: { connectionState: 'invalid', cpus: 2, memory: 4096 },
+    expected: expectVm(222, 'keyless', {
+      firmware: null,
+      secure_boot: null,
+      vtpm: null,
+      encrypted: true,
+      disks: [],
+      nics: [],
+      findings: ['vm.encrypted blocker vm'],
+    }),
+  },
+  {
+    id: 223,
+    name: 'sealed disk',
+    what: 'off, one disk encrypted, which only its descriptor tells',
+    vmx: vmxLines('sealed disk', ...scsi('sealed disk.vmdk'), ...NET),
+    files: {
+      'sealed disk.vmdk': `${descriptorText({ extents: ['RW 2097152 VMFS "sealed disk-flat.vmdk"'] })}encryptionKeys="vmware:key/list/(pair/(null/x))"\n`,
+      'sealed disk-flat.vmdk': 1024 ** 3,
+    },
+    expected: expectVm(223, 'sealed disk', { encrypted: true, findings: ['vm.encrypted blocker vm'] }),
   },
   {
     id: 204,
