@@ -29,8 +29,8 @@ const TIMEOUT_MS = 300_000;
 /**
  * Reads a host's inventory in few round trips: one for the host and its list of VMs, where needed one for the policies
  * of its port groups, one for each 50 VMs, about two for all descriptors and one for all extents. With `only`
- * (selectors) just the VMs that fit, and those that share a name with one, are read. A VM that cannot be read goes to `skipped`; what a host
- * does not tell is null. Throws `esxi.no_inventory` where the host gives no list of VMs.
+ * (selectors) just the VMs that fit, and those that share a name with one, are read; all of them where a disk is
+ * shared. A VM that cannot be read goes to `skipped`; what a host does not tell is null. Throws `esxi.no_inventory` where the host gives no list of VMs.
  */
 export async function readInventory(
   shell: RemoteShell,
@@ -49,11 +49,13 @@ export async function readInventory(
     readVmSources(shell, listed, paths),
   ]);
   const named = networks.map((network) => ({ ...network, name: decodeNetworkName(network.name) }));
-  const { vms, skipped } = await describe(shell, sources, {
-    paths,
-    networks: named,
-    promiscuous: new Set([...policies].map(decodeNetworkName)),
-  });
+  const around = { paths, networks: named, promiscuous: new Set([...policies].map(decodeNetworkName)) };
+  const { vms, skipped } = await describe(shell, sources, around);
+  if (vms.some(({ disks }) => disks.some(({ shared }) => shared))) {
+    // Whether a shared disk may be copied depends on the others that use it.
+    const others = listing.vms.filter((vm) => !listed.includes(vm));
+    vms.push(...(await describe(shell, await readVmSources(shell, others, paths), around)).vms);
+  }
   ctx.log.debug('inventory read', { vms: vms.length, skipped: skipped.length, roundTrips: shell.roundTrips });
   const invalid = options.only === undefined ? listing.invalidIds : invalidAsked(listing, options.only);
   for (const id of invalid) {

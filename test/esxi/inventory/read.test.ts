@@ -87,6 +87,12 @@ describe('a host full of odd VMs', () => {
     expect((await some.inventory({ only: ['gone'] })).skipped).toHaveLength(1);
   });
 
+  it('reads all where a disk is shared, for who else uses it decides what may be done', async () => {
+    const inventoryOf = await hostOver(host.shell(), context).inventory({ only: ['order'] });
+    expect(inventoryOf.vms.length).toBe(inventory.vms.length);
+    expect(inventoryOf.skipped).toEqual([]);
+  });
+
   it('costs the others nothing when one VM hangs', async () => {
     const slow = host.shell();
     slow.hangs = /^v 23 /m;
