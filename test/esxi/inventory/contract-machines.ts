@@ -268,6 +268,28 @@ export const contractMachines: ContractVm[] = [
     '日本語',
     '内部ネット',
   ),
+  encoded(
+    224,
+    'ポ20',
+    'a .vmx in Shift_JIS, where a character ends in the byte of a |',
+    // ポ is 83 7C, and what follows looks like an escape.
+    Buffer.from(text('\x83\x7c20', '\x83\x7c20', 'Shift_JIS'), 'latin1'),
+    'ポ20',
+  ),
+  {
+    id: 225,
+    name: 'latin',
+    what: 'a descriptor in Latin-1 that names its extent with an umlaut',
+    vmx: vmxLines('latin', ...scsi('latin.vmdk'), ...NET),
+    files: {
+      'latin.vmdk': Buffer.from(
+        descriptorText({ extents: ['RW 2097152 VMFS "für-flat.vmdk"'] }).replace('UTF-8', 'windows-1252'),
+        'latin1',
+      ),
+      'für-flat.vmdk': 1024 ** 3,
+    },
+    expected: expectVm(225, 'latin'),
+  },
   {
     id: 212,
     name: 'twin',
