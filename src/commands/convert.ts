@@ -93,7 +93,13 @@ async function act(command: Command, app: App, file: string | undefined): Promis
         force: options.force,
       };
       if (options.dryRun) {
-        const call = { step: 'convert', service: 'local', method: 'WRITE', path: convertTarget(request), body: `${request.format} image of ${request.file}` };
+        const call = {
+          step: 'convert',
+          service: 'local',
+          method: 'WRITE',
+          path: convertTarget(request),
+          body: `${request.format} image of ${request.file}`,
+        };
         await endDry(terminal, options.format, { dry: [call] });
         return;
       }

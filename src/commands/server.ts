@@ -81,12 +81,15 @@ async function act(command: Command, app: App): Promise<void> {
     const dry = options.dryRun ? { dry: [] } : {};
     if (options.volume !== undefined) {
       const { serverOfVolumes } = await import('../migration/standalone.js');
-      state = await serverOfVolumes({ ...session('server', readSettings(options), options), ...dry }, {
-        volumeIds: options.volume,
-        vcpus: options.cpus ?? 1,
-        memoryMib: options.memory ?? 1024,
-        options: mapping,
-      });
+      state = await serverOfVolumes(
+        { ...session('server', readSettings(options), options), ...dry },
+        {
+          volumeIds: options.volume,
+          vcpus: options.cpus ?? 1,
+          memoryMib: options.memory ?? 1024,
+          options: mapping,
+        },
+      );
     } else {
       const run = await findRun(store, options, 'server');
       const source = await phases.sourceOptionsOf(store, run);
