@@ -13,7 +13,7 @@ export async function qemuFormats(ctx: Context): Promise<string[]> {
 
 /** The words behind `Supported formats:`, which may go on over several lines. */
 export function formatsIn(help: string): string[] {
-  const list = /^Supported formats:((?:[ \t]+[\w-]+|\r?\n[ \t]+(?=[\w-]))*)/m.exec(help)?.[1] ?? '';
+  const list = /^Supported formats:([\s\S]*?)(?:\r?\n\s*\r?\n|$(?![\s\S]))/m.exec(help)?.[1] ?? '';
   return list.split(/\s+/).filter((word) => word !== '');
 }
 

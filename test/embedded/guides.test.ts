@@ -86,25 +86,29 @@ async function openPeers(): Promise<Peers> {
   return peers;
 }
 
-it.each(['guides/getting-started.md', 'guides/guide.md', 'README.md'])(
-  'runs every command of %s, and shows what it shows',
-  async (page) => {
-    const { reader, cloud } = await openPeers();
-    const commands = guideCommands(await readFile(join(repo, page), 'utf8'));
-    const results = await runGuide(commands, {
-      env: reader.env,
-      cwd: reader.home,
-      before: ({ text }) => {
-        // The guide's example of a guest that is slow to boot.
-        cloud.settings.delays.boot = text.includes('--timeout-console 5') ? 12_000 : 0;
-      },
-    });
-    expect(results.length + commands.filter(({ never }) => never !== null).length).toBe(commands.length);
-    for (const { command, output } of results) {
-      expect(missingLines(command.shown, output), `line ${command.line}: $ ${command.text}\n${output}`).toEqual([]);
-    }
-  },
-);
+it.each([
+  'guides/getting-started.md',
+  'guides/plan.md',
+  'guides/mapping.md',
+  'guides/check.md',
+  'guides/guide.md',
+  'README.md',
+])('runs every command of %s, and shows what it shows', async (page) => {
+  const { reader, cloud } = await openPeers();
+  const commands = guideCommands(await readFile(join(repo, page), 'utf8'));
+  const results = await runGuide(commands, {
+    env: reader.env,
+    cwd: reader.home,
+    before: ({ text }) => {
+      // The guide's example of a guest that is slow to boot.
+      cloud.settings.delays.boot = text.includes('--timeout-console 5') ? 12_000 : 0;
+    },
+  });
+  expect(results.length + commands.filter(({ never }) => never !== null).length).toBe(commands.length);
+  for (const { command, output } of results) {
+    expect(missingLines(command.shown, output), `line ${command.line}: $ ${command.text}\n${output}`).toEqual([]);
+  }
+});
 
 it('leaves out only what must not run here', async () => {
   const reasons: string[] = [];
