@@ -23,6 +23,7 @@ const schema = z.object({
   output: z.string().optional(),
   resume: z.boolean().default(false),
   run: z.string().optional(),
+  accept: z.array(z.string()).optional(),
   again: z.boolean().default(false),
   dryRun: z.boolean().default(false),
 });
@@ -42,6 +43,7 @@ export function register(program: Command, app: App): void {
     .option('--output <dir>', 'stage the disks here; otherwise in the state folder, removed at the end')
     .option('--resume', 'go on with the unfinished run of the VM (or of --run); never begins one')
     .option('--run <id>', 'with --resume: the run to go on with')
+    .option('--accept <code[:subject]>', 'take a finding of check knowingly (repeatable); the run keeps it', collect)
     .option('--again', 'make another server though an earlier run has made one of this VM')
     .option('--dry-run', 'resolve everything and print what would be done; changes nothing');
   addFormat(command);
@@ -105,6 +107,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       options: mapping,
       confirm: terminal.interactive && !options.yes,
       again: options.again,
+      ...(options.accept === undefined ? {} : { accept: options.accept }),
       ...(resume === undefined ? {} : { resume: resume.run }),
     };
     if (options.dryRun) {
@@ -143,7 +146,11 @@ async function actPlan(
 ): Promise<void> {
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
   const [given] = Object.keys(mapping);
-  const other = given ?? (options.skipDisk ? 'skipDisk' : undefined) ?? (options.resume ? 'resume' : undefined);
+  const other =
+    given ??
+    (options.skipDisk ? 'skipDisk' : undefined) ??
+    (options.accept ? 'accept' : undefined) ??
+    (options.resume ? 'resume' : undefined);
   if (other !== undefined) {
     const flag = `--${other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new UsageError(

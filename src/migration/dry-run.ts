@@ -1,8 +1,9 @@
 import { StackferryError, isCode, teeEvents, type Context, type StackferryEvent } from '../core/index.js';
 import { checkTarget } from './check-target.js';
+import { standing } from './findings/accept.js';
 import type { Finding, Severity } from './findings/index.js';
 import { openOrBegin } from './choose-run.js';
-import { lookAtSource, noteSource, saidOf, takePlan, type MigrateRequest } from './migrate.js';
+import { lookAtSource, noteSource, saidOf, takeAccepted, takePlan, type MigrateRequest } from './migrate.js';
 import type { WaitFor } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import type { CloudSection, ImageSection, PortSection, ServerSection, VolumeSection } from './plan/sections.js';
@@ -51,10 +52,11 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   const earlier = earlierOf(which, state);
   const calls: PlannedCall[] = [];
   const rc = inMemory({ ...base, ctx, state, sameProject, dry: calls });
+  const accept = await takeAccepted(rc, request.accept ?? []);
   const { source, labels } = await lookAtSource(rc, request.source);
   state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
   const powerOff = base.settings.powerOff || base.settings.forceOff;
-  const blockers = standingBlockers(source, labels, { powerOff });
+  const blockers = standing(standingBlockers(source, labels, { powerOff }), accept).standing;
   let blocked = blockerError(source.vm.name, blockers);
   await noteSource(rc, request.source, { source, labels, ownFolder: base.store.paths(state.run).disks });
   try {
@@ -66,7 +68,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     throw blocked ?? error;
   }
   try {
-    await checkTarget(rc);
+    await checkTarget(rc, accept);
   } catch (error) {
     if (!isBlocker(error)) throw error;
     seen.push(ofCloud('blocker', error));

@@ -40,6 +40,7 @@ export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; o
       },
       options: {},
       planned,
+      accept: plan.accept,
       confirm: request.confirm,
       again: request.again,
     },

@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { z } from 'zod';
 import { StackferryError, UsageError, formatBytes, quoteForHint } from '../core/index.js';
 import { changesOf, type PlannedVm } from './plan/document/index.js';
 import { ensureSections, followPlan, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
 import { checkTarget } from './check-target.js';
+import { assertAcceptable, isOverridable, standing } from './findings/accept.js';
 import { assertDisksOfRun, diskChoice, openOrBegin } from './choose-run.js';
 import { blockerError, chooseDisks, isOnWhatMoves, readSource, standingBlockers, type Source } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
@@ -39,6 +41,8 @@ export interface MigrateRequest {
   resume?: string;
   /** The VM's entry of a plan file, which decides what goes where; `options` is empty then. */
   planned?: PlannedVm;
+  /** Findings that are taken knowingly: `CODE` or `CODE:SUBJECT`. The run keeps them. */
+  accept?: readonly string[];
   /** Make another server though an earlier run has made one of this VM. */
   again: boolean;
 }
@@ -49,16 +53,29 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
   if ('done' in which) return runResult(which.done);
   return withRun(base, which, async (session) => {
     const { rc } = session;
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
+    const accept = await takeAccepted(rc, request.accept ?? []);
+    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), accept });
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));
     await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
-    await checkTarget(rc);
+    await checkTarget(rc, accept);
     if (request.confirm) await confirmGo(rc);
     await runSteps(rc, listSteps(rc.state));
     await dropStaging(rc);
     return 'done';
   });
+}
+
+/**
+ * What was taken knowingly, on this command line and on those before it.
+ * @throws UsageError for what no finding is called.
+ */
+export async function takeAccepted(rc: RunContext, given: readonly string[]): Promise<string[]> {
+  assertAcceptable(given);
+  const saved = z.array(z.string()).safeParse(rc.state.plan.get('accept')).data ?? [];
+  const all = [...new Set([...saved, ...given])];
+  if (all.length > saved.length) await rc.record({ kind: 'plan', section: 'accept', value: all });
+  return all;
 }
 
 /** What counts of the command line; a run that follows a plan file takes nothing but that. */
@@ -75,13 +92,15 @@ export function saidOf(
 export async function takeSource(
   session: Session,
   request: SourceRequest,
-  allowed: { powerOff: boolean },
+  allowed: { powerOff: boolean; accept?: readonly string[] },
 ): Promise<void> {
   const { rc, paths } = session;
+  const accept = allowed.accept ?? [];
   const { source, labels } = await lookAtSource(rc, request);
-  const blocked = blockerError(source.vm.name, standingBlockers(source, labels, allowed));
+  const blockers = standing(standingBlockers(source, labels, allowed), accept).standing;
+  const blocked = blockerError(source.vm.name, blockers);
   if (blocked) throw blocked;
-  for (const finding of source.findings) {
+  for (const finding of standing(source.findings.filter(isOverridable), accept).standing) {
     if (finding.severity !== 'warning' || !isOnWhatMoves(source, labels, finding)) continue;
     const on = finding.subject === 'vm' ? source.vm.name : `${finding.subject} of ${source.vm.name}`;
     rc.ctx.events.emit({
