@@ -25,7 +25,7 @@ export function calledCommand(program: Command, words: readonly string[]): Calle
   return {
     name: command.name(),
     format: typeof read === 'string' ? read : saidFormat(words),
-    vm: typeof options['vm'] === 'string' ? options['vm'] : null,
+    vm: onlyText(options['vm']),
     again: options['again'] === true,
   };
 }
@@ -38,4 +38,10 @@ function saidFormat(words: readonly string[]): string | null {
     if (joined !== undefined) return joined;
   }
   return null;
+}
+
+/** A text, or the only one of a list. */
+function onlyText(value: unknown): string | null {
+  const [only, ...more] = (Array.isArray(value) ? value : [value]) as unknown[];
+  return typeof only === 'string' && more.length === 0 ? only : null;
 }
