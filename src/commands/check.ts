@@ -6,6 +6,7 @@ import { StackferryError, UsageError, messageOf } from '../core/index.js';
 import type { CheckSubject } from '../migration/check.js';
 import { stateDir, type App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { readSavedHost } from './options/inventory-file.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
@@ -23,6 +24,7 @@ const schema = z.object({
   skipDisk: z.array(z.string()).optional(),
   rules: z.string().optional(),
   accept: z.array(z.string()).optional(),
+  from: z.string().optional(),
   powerOff: z.boolean().default(false),
   output: z.string().optional(),
 });
@@ -46,6 +48,7 @@ export function register(program: Command, app: App): void {
     )
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
     .option('--rules <file>', 'mapping rules (YAML), as for plan')
+    .option('--from <file>', 'look at a saved inventory (inventory --save; - for stdin); the host is not asked')
     .option('--power-off', 'migrate will be called with --power-off: a running VM is no blocker')
     .option('--output <dir>', 'the folder where migrate will stage the disks; otherwise the state folder');
   addFormat(command);
@@ -59,6 +62,7 @@ Examples:
   $ stackferry check plan.yaml
   $ stackferry check plan.yaml --vm 'db*' --accept cloud.default_security_group
   $ stackferry check --vm '*' --esxi esx1 --os-cloud scs --network '*=prod' --security-group web
+  $ stackferry check --vm '*' --from esx1.json --network '*=prod'
   $ stackferry check --vm db01 --power-off --network 'VM Network=prod' -f json
 `,
   );
@@ -83,10 +87,14 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
           ...options,
         }
       : options;
+  const from =
+    options.from === undefined
+      ? { address: sourceTarget(app, source) }
+      : await readSavedHost(app, options.from, source);
   await withTools(app, options, async ({ terminal, session }) => {
     const result = await check(session('check', readSettings({}), source), {
       subject,
-      address: sourceTarget(app, source),
+      ...from,
       accept,
       powerOff: options.powerOff,
       stagingDir: options.output === undefined ? join(stateDir(app), 'runs') : resolve(app.cwd, options.output),

@@ -5,7 +5,7 @@ import type { InventoryWithFindings } from '../migration/read-inventory.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
-import { addSourceOptions, sourceSchema } from './options/source.js';
+import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
 import type { Tools } from './tools.js';
 
 const schema = z.object({
@@ -91,7 +91,8 @@ async function inventoryOf(tools: Tools, options: Options): Promise<InventoryWit
     import('../migration/saved-inventory.js'),
   ]);
   const whole = await host.inventory();
-  await writeInventoryFile(app.cwd, options.save, savedInventory(whole, app.version, new Date(ctx.clock.now())));
+  const by = { program: app.version, now: new Date(ctx.clock.now()), source: sourceTarget(app, options) };
+  await writeInventoryFile(app.cwd, options.save, savedInventory(whole, by));
   if (!terminal.quiet) {
     const count = whole.vms.length;
     terminal.err(`Saved ${options.save}: ${count} VM${count === 1 ? '' : 's'}. Nothing was changed.\n`);

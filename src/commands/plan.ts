@@ -6,6 +6,7 @@ import { Option, type Command } from 'commander';
 import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { readSavedHost } from './options/inventory-file.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
@@ -21,6 +22,7 @@ const schema = z.object({
   vm: z.array(z.string()).optional(),
   skipDisk: z.array(z.string()).optional(),
   accept: z.array(z.string()).optional(),
+  from: z.string().optional(),
   output: z.string().optional(),
   force: z.boolean().default(false),
   schema: z.boolean().default(false),
@@ -42,6 +44,7 @@ export function register(program: Command, app: App): void {
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
     .option('--rules <file>', 'mapping rules (YAML): what goes where, said once for many VMs; see guides/mapping.md')
     .option('--accept <code[:subject]>', 'take a finding knowingly (repeatable); kept in the plan', collect)
+    .option('--from <file>', 'plan from a saved inventory (inventory --save; - for stdin); the host is not asked')
     .option('-o, --output <file>', 'write it here, and not on standard output')
     .option('--force', 'with -o: write over a file that is there')
     .option('--diff <plan>', 'tell what has changed on the host or in the cloud since the plan was made')
@@ -63,6 +66,7 @@ Examples:
   $ stackferry plan --vm web01 --vm 'db*' --esxi esx1 --os-cloud scs --network 'VM Network=prod' -o plan.yaml
   $ stackferry plan --vm '*' --rules rules.yaml --name '{name}-os' -o plan.yaml
   $ stackferry plan --vm web01 -f table
+  $ stackferry plan --vm web01 --from esx1.json --network '*=prod' -o plan.yaml
   $ stackferry plan --diff plan.yaml
   $ stackferry plan --schema > plan.schema.json
 `,
@@ -82,6 +86,9 @@ async function act(command: Command, app: App): Promise<void> {
     return;
   }
   if (options.diff !== undefined) {
+    if (options.from !== undefined) {
+      throw new UsageError('--diff compares a plan with the host itself, and --from asks none.', 'Leave one out.');
+    }
     await diff(app, options, options.diff);
     return;
   }
@@ -99,10 +106,14 @@ async function act(command: Command, app: App): Promise<void> {
     import('./plan-file-text.js'),
   ]);
   const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
+  const source =
+    options.from === undefined
+      ? { address: sourceTarget(app, options) }
+      : await readSavedHost(app, options.from, options);
   await withTools(app, options, async ({ terminal, session }) => {
     const made = await makePlan(session('plan', readSettings({}), options), {
       selectors,
-      address: sourceTarget(app, options),
+      ...source,
       options: mapping,
       ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
       ...(rules === undefined ? {} : { rules }),

@@ -13,8 +13,9 @@ import {
   vmFactsSchema,
   vmSchema,
 } from '../esxi/inventory/schema.js';
-import type { Inventory } from '../esxi/index.js';
+import type { Inventory, VmRecord } from '../esxi/index.js';
 import { findingsOf } from './findings/index.js';
+import type { SourceAddress } from './migrate.js';
 import type { InventoryVm, InventoryWithFindings } from './read-inventory.js';
 
 /** Of what `inventory --save` writes; `inventory -f json` prints the same form without it. Fields not known here are left out. */
@@ -37,6 +38,7 @@ const finding = z.object({
 });
 
 const savedSchema = z.object({
+  source: z.object({ host: z.string(), port: z.number(), user: z.string() }).optional(),
   host: z.object(hostSchema.shape),
   datastores: z.array(z.object(datastoreSchema.shape)),
   networks: z.array(z.object(networkSchema.shape)),
@@ -58,11 +60,16 @@ type SavedVm = z.infer<typeof savedSchema>['vms'][number];
  * What `--save` writes: the contract's object with its version, and for each VM the facts that rules read, so that a
  * later program can judge it anew.
  */
-export function savedInventory(inventory: Inventory, program: string, now: Date): object {
+export function savedInventory(
+  inventory: Inventory,
+  by: { program: string; now: Date; source: SourceAddress },
+): object {
+  const { host, port, user } = by.source;
   return {
     version: INVENTORY_VERSION,
-    program,
-    saved_at: now.toISOString(),
+    program: by.program,
+    saved_at: by.now.toISOString(),
+    source: { host, port, user },
     host: inventory.host,
     datastores: inventory.datastores,
     networks: inventory.networks,
@@ -82,6 +89,27 @@ export function savedInventory(inventory: Inventory, program: string, now: Date)
  * @throws StackferryError `inventory.unreadable` (exit 2): no JSON, no inventory, or a newer version
  */
 export function parseSavedInventory(text: string, name: string): InventoryWithFindings {
+  const { saved, inventory } = read(text, name);
+  return { ...inventory, vms: saved.vms.map((vm) => judged(vm, inventory, name)) };
+}
+
+/**
+ * The inventory of a file with all that plans and checks need, and where it was read from (null where the file does not
+ * say).
+ * @throws StackferryError `inventory.unreadable` (exit 2), also for what `inventory -f json` printed: that has no facts
+ */
+export function parseSavedHost(text: string, name: string): { inventory: Inventory; source: SourceAddress | null } {
+  const { saved, inventory } = read(text, name);
+  if (inventory.vms.length < saved.vms.length) {
+    throw unreadable(
+      `${name} holds what is printed of an inventory, and not all that was read.`,
+      'Write it with: stackferry inventory --esxi HOST --save FILE',
+    );
+  }
+  return { inventory, source: saved.source ?? null };
+}
+
+function read(text: string, name: string): { saved: z.infer<typeof savedSchema>; inventory: Inventory } {
   const data = parseJson(text, name);
   const version = z.object({ version: z.number() }).safeParse(data).data?.version ?? INVENTORY_VERSION;
   if (version > INVENTORY_VERSION) {
@@ -101,10 +129,17 @@ export function parseSavedInventory(text: string, name: string): InventoryWithFi
     host: saved.host,
     datastores: saved.datastores,
     networks: saved.networks,
-    vms: saved.vms.flatMap(({ facts, ...vm }) => (facts ? [{ ...vm, facts }] : [])),
+    vms: saved.vms.flatMap(withFacts),
     skipped: saved.skipped,
   };
-  return { ...inventory, vms: saved.vms.map((vm) => judged(vm, inventory, name)) };
+  return { saved, inventory };
+}
+
+/** The VM as it was read, without what an older program found on it; nothing where its facts are not there. */
+function withFacts(saved: SavedVm): VmRecord[] {
+  const { facts, ...vm } = saved;
+  delete vm.findings;
+  return facts ? [{ ...vm, facts }] : [];
 }
 
 function judged({ facts, findings, ...vm }: SavedVm, inventory: Inventory, name: string): InventoryVm {

@@ -263,3 +263,47 @@ test('every command of guides/inventory.md runs, and shows what it shows', async
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+describe.concurrent('plans and checks of a saved inventory', () => {
+  test('ask the cloud and not the host, and say the same', async () => {
+    const lab = await peers.lab();
+    await printed(lab, '--save', 'esx1.json', '-c', 'name');
+    const how = ['--vm', 'web??', '--network', '*=lab-net'];
+    const live = await lab.run(['plan', ...how, '-f', 'json']);
+    expect(live.code, live.stderr).toBe(0);
+    const asked = lab.host.commands.length;
+    const offline = (...args: string[]) => lab.run(args, { STACKFERRY_ESXI: '', STACKFERRY_ESXI_PASSWORD: '' });
+
+    const plan = await offline('plan', '--from', 'esx1.json', ...how, '-f', 'json');
+    expect(plan.code, plan.stderr).toBe(0);
+    const timeless = (text: string) => text.replace(/\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+Z)?/g, 'now');
+    expect(timeless(plan.stdout)).toBe(timeless(live.stdout));
+    const file = await offline('plan', '--from', 'esx1.json', ...how, '-o', 'plan.yaml');
+    expect(file.code, file.stderr).toBe(0);
+    for (const subject of [['plan.yaml'], how]) {
+      const checked = await offline('check', '--from', 'esx1.json', ...subject, '-f', 'json');
+      expect(checked.code, checked.stderr).toBe(0);
+      const { vms, host } = JSON.parse(checked.stdout) as { vms: { vm: string }[]; host: { name: string } };
+      expect(vms.map((one) => one.vm)).toEqual(['web02', 'web10']);
+      expect(host.name).toBe(lab.host.host);
+    }
+    const blocked = await offline('check', '--from', 'esx1.json', '--vm', 'db', '--network', '*=lab-net', '-f', 'json');
+    expect(blocked.code, blocked.stderr).toBe(3);
+    expect(blocked.stdout).toContain('"vm.powered_on"');
+    expect(lab.host.commands.length).toBe(asked);
+    expect(lab.cloud.changingRequests()).toEqual([]);
+  });
+
+  test('want what was saved whole', async () => {
+    const lab = await peers.lab();
+    await writeFile(join(lab.dir, 'printed.json'), await printed(lab, '-f', 'json'));
+    const { connectionCount } = lab.host;
+    const plan = await lab.run(['plan', '--from', 'printed.json', '--vm', 'web02', '--network', '*=lab-net']);
+    expect(plan).toMatchObject({ code: 2, stdout: '' });
+    expect(plan.stderr).toMatch(/not all that was read.*\(inventory\.unreadable\)\n.*--save/s);
+    const diff = await lab.run(['plan', '--diff', 'plan.yaml', '--from', 'printed.json']);
+    expect(diff).toMatchObject({ code: 2, stdout: '' });
+    expect(diff.stderr).toContain('--diff compares a plan with the host itself');
+    expect(lab.host.connectionCount).toBe(connectionCount);
+  });
+});

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { chosenOf, judgedInventory } from '../../src/migration/read-inventory.js';
-import { parseSavedInventory, savedInventory } from '../../src/migration/saved-inventory.js';
+import { parseSavedHost, parseSavedInventory, savedInventory } from '../../src/migration/saved-inventory.js';
 import { disk, inventory, nic, vm } from './sample-vm.js';
 
 const vms = [
@@ -24,7 +24,9 @@ const host = inventory(vms, {
   networks: [{ name: 'a/b', vlan_id: 4095, vswitch: null }],
   skipped: [{ id: '9', name: null, reason: 'gone' }],
 });
-const saved = () => JSON.stringify(savedInventory(host, '1.2.3', new Date('2026-01-02T03:04:05Z')));
+const source = { host: 'esx1', port: 2222, user: 'root' };
+const by = { program: '1.2.3', now: new Date('2026-01-02T03:04:05Z'), source };
+const saved = () => JSON.stringify(savedInventory(host, by));
 
 it('comes back as it was read, with the same findings', () => {
   expect(parseSavedInventory(saved(), 'x.json')).toEqual(judgedInventory(host));
@@ -32,8 +34,17 @@ it('comes back as it was read, with the same findings', () => {
 
 it('says its version, what wrote it and when, and holds what programs read', () => {
   const data = JSON.parse(saved()) as { vms: unknown[] };
-  expect(data).toMatchObject({ version: 1, program: '1.2.3', saved_at: '2026-01-02T03:04:05.000Z' });
+  expect(data).toMatchObject({ version: 1, program: '1.2.3', saved_at: '2026-01-02T03:04:05.000Z', source });
   expect(data.vms[0]).toMatchObject({ name: 'twin', findings: [{ code: 'vm.duplicate_name' }] });
+});
+
+it('gives plans and checks all that was read, and where; what was only printed is not enough for them', () => {
+  expect(parseSavedHost(saved(), 'x.json')).toEqual({ inventory: host, source });
+  const unnamed = JSON.stringify({ ...(JSON.parse(saved()) as object), source: undefined });
+  expect(parseSavedHost(unnamed, 'x.json').source).toBeNull();
+  expect(() => parseSavedHost(JSON.stringify(judgedInventory(host)), 'x.json')).toThrow(
+    expect.objectContaining({ code: 'inventory.unreadable', exitCode: 2 }) as Error,
+  );
 });
 
 it('is limited as a host is: VMs by selectors, and nothing of what was skipped', () => {

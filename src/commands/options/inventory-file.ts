@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { StackferryError, UsageError, messageOf, systemCode } from '../../core/index.js';
+import type { Inventory } from '../../esxi/index.js';
+import type { App } from '../app.js';
+import { sourceTarget, type SourceOptions, type SourceTarget } from './source.js';
 
 /** The text of a saved inventory; `-` is stdin. */
 export async function readInventoryText(cwd: string, file: string): Promise<string> {
@@ -16,4 +19,18 @@ export async function readInventoryText(cwd: string, file: string): Promise<stri
       cause: error,
     });
   }
+}
+
+/**
+ * The saved inventory of `--from`, for plans and checks that ask no host; and the host that they are about: the one it
+ * was read from, unless options name another (by which it is reached now).
+ */
+export async function readSavedHost(
+  app: Pick<App, 'cwd' | 'env'>,
+  file: string,
+  options: SourceOptions,
+): Promise<{ inventory: Inventory; address: SourceTarget }> {
+  const { parseSavedHost } = await import('../../migration/saved-inventory.js');
+  const { inventory, source } = parseSavedHost(await readInventoryText(app.cwd, file), file === '-' ? 'stdin' : file);
+  return { inventory, address: options.esxi === undefined && source ? source : sourceTarget(app, options) };
 }
