@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
+import { startCloud } from '../lab/cloud/index.js';
 import { MIB, ODD_DATASTORE, ODD_NAME, buildTree, sampleHost, startHost, vm, type VmSpec } from '../lab/esxi/index.js';
 import { usePeers, type Lab } from '../support/embedded.js';
 import { guideCommands, missingLines, runGuide } from '../support/guide-blocks.js';
-import { makeReader } from '../support/guide-reader.js';
+import { makeReader, writeClouds } from '../support/guide-reader.js';
 
 const GIB = 1024 * MIB;
 const of = (name: string, more: Partial<VmSpec> = {}) =>
@@ -246,7 +248,11 @@ test('every command of guides/inventory.md runs, and shows what it shows', async
     ],
   });
   const host = await startHost({ tree });
+  const cloud = await startCloud({ directory: join(dir, 'cloud') });
   try {
+    for (const network of cloud.state.networks) if (network.name === 'lab-net') network.name = 'prod';
+    const clouds = z.object({ clouds: z.record(z.string(), z.unknown()) });
+    await writeClouds(reader, { scs: clouds.parse(parse(await readFile(cloud.cloudsYaml, 'utf8'))).clouds['lab'] });
     Object.assign(reader.env, {
       STACKFERRY_ESXI_SSH_PORT: String(host.port),
       STACKFERRY_ESXI_PASSWORD: host.password,
@@ -259,7 +265,7 @@ test('every command of guides/inventory.md runs, and shows what it shows', async
       expect(missingLines(command.shown, output), `line ${command.line}: $ ${command.text}\n${output}`).toEqual([]);
     }
   } finally {
-    await host.close();
+    await Promise.all([host.close(), cloud.stop()]);
     await rm(dir, { recursive: true, force: true });
   }
 });
