@@ -22,13 +22,17 @@ export async function checkTarget(rc: RunContext, accept: readonly string[] = []
     if (TOLD_AGAIN.includes(code)) rc.ctx.events.emit({ kind: 'notice', message: `${text} (${code})` });
     else rc.ctx.events.emit({ kind: 'warning', code, message: text, hint: remedy });
   }
-  const [first, ...more] = stands.filter(({ severity }) => severity === 'blocker');
-  if (!first) return;
+  const blocked = targetBlocker(stands);
+  if (blocked) throw blocked;
+}
+
+/** The error (exit code 3) of the first blocker among these; it names the others. */
+export function targetBlocker(findings: readonly Finding[]): StackferryError | null {
+  const [first, ...more] = findings.filter(({ severity }) => severity === 'blocker');
+  if (!first) return null;
   const also = more.length === 0 ? '' : ` (and ${more.length} more: ${more.map(({ code }) => code).join(', ')})`;
-  throw new StackferryError(first.code, `${on(first.subject)}${first.message}${also}`, {
-    hint: first.remedy,
-    exitCode: 3,
-  });
+  const text = `${on(first.subject)}${first.message}${also}`;
+  return new StackferryError(first.code, text, { hint: first.remedy, exitCode: 3 });
 }
 
 const on = (subject: string) => (/^(ethernet\d+|[a-z]+\d+:\d+)$/.test(subject) ? `${subject}: ` : '');

@@ -1,5 +1,5 @@
 import { StackferryError, isCode, teeEvents, type Context, type StackferryEvent } from '../core/index.js';
-import { checkTarget } from './check-target.js';
+import { targetBlocker, targetFindings } from './check-target.js';
 import { standing } from './findings/accept.js';
 import type { Finding, Severity } from './findings/index.js';
 import { openOrBegin } from './choose-run.js';
@@ -68,7 +68,9 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     throw blocked ?? error;
   }
   try {
-    await checkTarget(rc, accept);
+    const found = standing(await targetFindings(rc), accept).standing;
+    seen.push(...found);
+    blocked ??= targetBlocker(found);
   } catch (error) {
     if (!isBlocker(error)) throw error;
     seen.push(ofCloud('blocker', error));

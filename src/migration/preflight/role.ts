@@ -8,7 +8,7 @@ const READERS = /^(reader|auditor|observer|viewer|.*_(reader|auditor|viewer))$/i
 export const role = cloudRule({
   codes: ['cloud.role'],
   overridable: ['cloud.role'],
-  find: ({ roles, project }, vms) => {
+  find: ({ roles, project, flavors }, vms) => {
     const found: PreflightFinding[] = [];
     if (vms.length > 0 && roles.length > 0 && roles.every((name) => READERS.test(name))) {
       const message = `The login has only the role ${roles.join(', ')} in project ${project.name}, which may look and make nothing: images, volumes, ports and servers want the role member.`;
@@ -19,7 +19,9 @@ export const role = cloudRule({
     return [
       ...found,
       ...vms
-        .filter((item) => item.hasFlavor && item.server?.create_flavor !== undefined)
+        .filter(({ hasFlavor, server }) => hasFlavor && server?.create_flavor !== undefined)
+        // Another run may have made it by now.
+        .filter(({ server }) => !flavors.some(({ id }) => id === server?.flavor_id))
         .map((item) =>
           ofVm(
             item,

@@ -297,6 +297,11 @@ const cases: Case[] = [
     ['cloud.role blocker vm @12'],
   ],
   [
+    'a member whose flavor was made meanwhile',
+    one({ server: { flavor_id: 'f-2', create_flavor: { vcpus: 2, ram_mib: 4096 } } }),
+    [],
+  ],
+  [
     'an administrator that does',
     one({ server: { flavor_id: 'x', create_flavor: { vcpus: 2, ram_mib: 4096 } } }, { roles: ['admin'] }),
     [],
