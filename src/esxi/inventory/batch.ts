@@ -22,6 +22,7 @@ const MAX_SCRIPT_BYTES = 30 * 1024;
  * - `g NAME COMMAND…` frames what a command prints on both streams; `h` leaves its stderr alone.
  * - `e WORDS…` is `esxcli` with csv, or as a table where the host knows no `--formatter`.
  * - `f NAME FILE BLOCKS` frames up to BLOCKS x 64 KiB of a regular file; `l` refuses symbolic links.
+ * - `n NAME FILE` frames the first 2 KiB of a regular file.
  * - `s NAME FILE` frames a file's size and allocation, by `stat`, or by `ls` and `du` where that is missing.
  * - `o NAME FILE` is `s` with the reason why not even a sector can be read (a lock) behind it, where that is so.
  */
@@ -31,6 +32,7 @@ g() { printf '@%s\\n' "$1"; shift; { "$@" 2>&1; printf '\\n%s\\n' $?; } | p; }
 e() { esxcli --formatter=csv "$@" 2>/dev/null || esxcli "$@"; }
 k() { if [ ! -e "$1" ]; then r=44; elif [ ! -f "$1" ]; then r=45; else r=0; fi; }
 c() { if [ $r = 0 ]; then dd if="$1" bs=65536 count="$2" 2>/dev/null; r=$?; [ $r = 0 ] || dd if="$1" of=/dev/null bs=1 count=1 2>&1; fi; printf '\\n%s\\n' $r; }
+n() { printf '@%s\\n' "$1"; k "$2"; [ ! -L "$2" ] || r=46; { [ $r != 0 ] || dd if="$2" bs=2048 count=1 2>/dev/null || r=$?; printf '\\n%s\\n' $r; } | p; }
 f() { printf '@%s\\n' "$1"; k "$2"; c "$2" "$3" | p; }
 l() { printf '@%s\\n' "$1"; k "$2"; [ ! -L "$2" ] || r=46; c "$2" "$3" | p; }
 t() { if [ $r = 0 ]; then stat -c '%s %b %B' "$1" 2>/dev/null || { ls -ln "$1"; du -k "$1"; } 2>&1; fi; printf '\\n%s\\n' $r; }
@@ -175,12 +177,12 @@ export async function inChunks<T>(
 }
 
 /**
- * Reads regular files (`l`: up to so many blocks of 64 KiB) or their sizes (`s`; `o` with a try to read), all in as few commands as fit.
+ * Reads regular files (`l`: up to so many blocks of 64 KiB, `n`: 2 KiB) or their sizes (`s`; `o` with a try to read), all in as few commands as fit.
  * The result is by absolute path.
  */
 export async function runOnFiles(
   shell: RemoteShell,
-  verb: 'l' | 's' | 'o',
+  verb: 'l' | 'n' | 's' | 'o',
   paths: Iterable<string>,
   blocks = 1,
 ): Promise<Map<string, Frame>> {

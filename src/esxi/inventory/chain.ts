@@ -1,5 +1,13 @@
 import { isCode, messageOf } from '../../core/index.js';
-import { NO_PARENT_CID, type VmdkDescriptor, type VmdkExtent, hasParent, parseDescriptor } from '../../disk/index.js';
+import {
+  NO_PARENT_CID,
+  SECTOR_BYTES,
+  type VmdkDescriptor,
+  type VmdkExtent,
+  hasParent,
+  parseDescriptor,
+  readSparseHeader,
+} from '../../disk/index.js';
 import { FILE_STATUS, type Frame, textOf } from './batch.js';
 import { type DatastorePaths, folderOf } from './paths.js';
 import type { DiskProblem } from './schema.js';
@@ -7,11 +15,16 @@ import type { DiskProblem } from './schema.js';
 /** Links that ESXi allows are 32; twice that is no chain but a trap. */
 export const MAX_LINKS = 64;
 
+interface ReadDescriptor {
+  descriptor: VmdkDescriptor;
+  encrypted: boolean;
+  /** The file is the extent itself and holds its descriptor (stream-optimized and hosted sparse disks). */
+  embedded: boolean;
+}
+
 /** A descriptor file as it was found. */
 export type DescriptorFile =
-  | { state: 'read'; descriptor: VmdkDescriptor; encrypted: boolean }
-  | { state: 'missing' }
-  | { state: 'bad'; problem: DiskProblem };
+  ({ state: 'read' } & ReadDescriptor) | { state: 'missing' } | { state: 'bad'; problem: DiskProblem };
 
 /** What a frame of a descriptor file says. `name` is the datastore form, for messages. */
 export function descriptorOf(frame: Frame | undefined, name: string): DescriptorFile {
@@ -39,18 +52,31 @@ export function descriptorOf(frame: Frame | undefined, name: string): Descriptor
   try {
     // The keys of an encrypted disk stand in its descriptor, sealed.
     const encrypted = /^\s*encryptionKeys\s*=\s*"?\w/im.test(textOf(frame));
-    return { state: 'read', descriptor: parseDescriptor(frame.content), encrypted };
+    const inside = descriptorInside(frame.content);
+    return {
+      state: 'read',
+      descriptor: parseDescriptor(inside ?? frame.content),
+      encrypted,
+      embedded: inside !== null,
+    };
   } catch (error) {
     if (!isCode(error, 'disk.bad_descriptor')) throw error;
     return bad(messageOf(error));
   }
 }
 
-export interface Link {
+/** The descriptor that a sparse file holds (Virtual Disk Format 1.1), or null for a file that is one itself. */
+function descriptorInside(file: Buffer): Buffer | null {
+  const place = readSparseHeader(file, 'The file')?.descriptor;
+  if (!place) return null;
+  const text = file.subarray(place.offset * SECTOR_BYTES, (place.offset + place.sectors) * SECTOR_BYTES);
+  const end = text.indexOf(0);
+  return end < 0 ? text : text.subarray(0, end);
+}
+
+export interface Link extends ReadDescriptor {
   /** Absolute. */
   path: string;
-  descriptor: VmdkDescriptor;
-  encrypted: boolean;
 }
 
 export interface Chain {
@@ -91,7 +117,7 @@ export function walkChain(newest: string, files: ReadonlyMap<string, DescriptorF
       chain.problems.push(file.problem);
       return chain;
     }
-    const { descriptor, encrypted } = file;
+    const { descriptor, encrypted, embedded } = file;
     if (child && child.descriptor.parentCid !== descriptor.cid) {
       chain.problems.push({
         code: 'disk.chain_broken',
@@ -100,7 +126,7 @@ export function walkChain(newest: string, files: ReadonlyMap<string, DescriptorF
           `but its parent ${name} is now ${descriptor.cid}.`,
       });
     }
-    chain.links.push({ path, descriptor, encrypted });
+    chain.links.push({ path, descriptor, encrypted, embedded });
     if (!hasParent(descriptor)) return chain;
     const hint = descriptor.parentFileNameHint ?? '';
     if (hint === '') return stop('disk.chain_broken', `${name} is a delta but does not name its parent.`);
@@ -119,10 +145,11 @@ export function walkChain(newest: string, files: ReadonlyMap<string, DescriptorF
  * The absolute path of an extent's file, or null where it must not be followed: ESXi writes bare names; a
  * subfolder or an absolute path into a datastore is taken, `..` never.
  */
-export function extentPath(extent: VmdkExtent, descriptorPath: string, paths: DatastorePaths): string | null {
+export function extentPath(extent: VmdkExtent, link: Link, paths: DatastorePaths): string | null {
+  if (link.embedded) return link.path;
   const name = extent.fileName ?? '';
   if (name.split('/').includes('..') || /[\0-\x1f]/.test(name)) return null;
-  return paths.resolve(name.startsWith('/') ? name : `./${name}`, folderOf(descriptorPath));
+  return paths.resolve(name.startsWith('/') ? name : `./${name}`, folderOf(link.path));
 }
 
 /**

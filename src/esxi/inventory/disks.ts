@@ -15,10 +15,17 @@ import {
 import type { DiskDevice } from './disk-devices.js';
 import { type DatastorePaths, folderOf } from './paths.js';
 import type { DiskProblem, DiskRecord } from './schema.js';
+import { type SparseReading, isSparse, readSparseHeaders } from './sparse-extents.js';
 
 /** ESXi's own limit of a virtual disk (Configuration Maximums); an RDM may be 64 TiB. */
 const MAX_DISK_BYTES = 62 * TIB;
 const MAX_RDM_BYTES = 64 * TIB;
+
+/** What was seen of extents' files, by absolute path. */
+interface ExtentFiles {
+  sizes: ReadonlyMap<string, Frame>;
+  headers: ReadonlyMap<string, SparseReading>;
+}
 
 /** A disk of some VM, whose .vmx lies in `folder` (absolute; null where that is not known). */
 export interface DiskTask {
@@ -49,20 +56,24 @@ export async function readDisks(
   paths: DatastorePaths,
 ): Promise<DiskResult[]> {
   const newest = tasks.map(({ device, folder }) => paths.resolve(device.fileName ?? '', folder));
-  const files = await readDescriptors(shell, tasks, newest, paths);
-  const chains = newest.map((path) => (path === null ? null : walkChain(path, files, paths)));
-  const [extents, mappings] = [new Set<string>(), new Set<string>()];
+  const descriptors = await readDescriptors(shell, tasks, newest, paths);
+  const chains = newest.map((path) => (path === null ? null : walkChain(path, descriptors, paths)));
+  const [extents, mappings, sparse] = [new Set<string>(), new Set<string>(), new Set<string>()];
   for (const link of chains.flatMap((chain) => chain?.links ?? [])) {
     for (const extent of link.descriptor.extents) {
-      const path = extent.type === 'ZERO' ? null : extentPath(extent, link.path, paths);
-      if (path !== null) (extent.type.startsWith('VMFSR') ? mappings : extents).add(path);
+      const path = extent.type === 'ZERO' ? null : extentPath(extent, link, paths);
+      if (path === null) continue;
+      (extent.type.startsWith('VMFSR') ? mappings : extents).add(path);
+      if (isSparse(extent)) sparse.add(path);
     }
   }
   const sizes = new Map([
     ...(await runOnFiles(shell, 'o', extents)),
     ...(mappings.size > 0 ? await runOnFiles(shell, 's', mappings) : []),
   ]);
-  return tasks.map(({ device }, i) => diskResult(device, newest[i] ?? null, chains[i] ?? null, sizes, paths));
+  const headers = sparse.size > 0 ? await readSparseHeaders(shell, sparse) : new Map<string, SparseReading>();
+  const files = { sizes, headers };
+  return tasks.map(({ device }, i) => diskResult(device, newest[i] ?? null, chains[i] ?? null, files, paths));
 }
 
 async function readDescriptors(
@@ -102,7 +113,7 @@ function diskResult(
   device: DiskDevice,
   path: string | null,
   chain: Chain | null,
-  sizes: ReadonlyMap<string, Frame>,
+  files: ExtentFiles,
   paths: DatastorePaths,
 ): DiskResult {
   const problems = [...(chain?.problems ?? [])];
@@ -114,7 +125,7 @@ function diskResult(
   const raw = rawOf(kind) ?? (base ? rawOf(kindOf(base.descriptor)) : null) ?? device.rdm;
   const allocated = new Map<string, number | null>();
   const links = chain?.links ?? [];
-  for (const link of links) problems.push(...extentProblems(link, sizes, paths, allocated));
+  for (const link of links) problems.push(...extentProblems(link, files, paths, allocated));
   if (capacity !== null && capacity > (raw !== null ? MAX_RDM_BYTES : MAX_DISK_BYTES)) {
     problems.push({
       code: 'disk.too_large',
@@ -180,7 +191,7 @@ function noPath(device: DiskDevice): DiskProblem {
 /** What is wrong with a link's extent files; notes what they take on the datastore. */
 function extentProblems(
   link: Link,
-  sizes: ReadonlyMap<string, Frame>,
+  { sizes, headers }: ExtentFiles,
   paths: DatastorePaths,
   allocated: Map<string, number | null>,
 ): DiskProblem[] {
@@ -188,9 +199,10 @@ function extentProblems(
   const name = paths.toDatastore(link.path);
   const bad = (message: string) => problems.push({ code: 'disk.bad_descriptor', message: `${name}: ${message}.` });
   const ends = new Map<string, number>();
+  const sectors = new Map<string, number>();
   for (const extent of link.descriptor.extents) {
     if (extent.type === 'ZERO') continue;
-    const path = extentPath(extent, link.path, paths);
+    const path = extentPath(extent, link, paths);
     const written = JSON.stringify((extent.fileName ?? '').slice(0, 200));
     if (/^[a-z]+:\/\//i.test(extent.fileName ?? '')) {
       problems.push({
@@ -215,13 +227,23 @@ function extentProblems(
       }
       if (isFlat(extent))
         ends.set(path, Math.max(ends.get(path) ?? 0, (extent.offset + extent.sectors) * SECTOR_BYTES));
-      else if (file.size === 0 && !extent.type.startsWith('VMFSR')) bad(`its extent ${written} is empty`);
+      else if (isSparse(extent)) sectors.set(path, (sectors.get(path) ?? 0) + extent.sectors);
+      if (file.size === 0 && !isFlat(extent) && !extent.type.startsWith('VMFSR')) bad(`its extent ${written} is empty`);
     }
   }
   for (const [path, end] of ends) {
     const file = fileOf(sizes.get(path));
     if (typeof file === 'object' && file.size !== null && file.size !== end) {
       bad(`it says ${end} bytes of ${JSON.stringify(paths.toDatastore(path))}, which has ${file.size}`);
+    }
+  }
+  for (const [path, said] of sectors) {
+    const header = headers.get(path);
+    const file = JSON.stringify(paths.toDatastore(path));
+    if (!header) continue;
+    if ('problem' in header) bad(`its extent ${file} ${header.problem}`);
+    else if (header.capacitySectors !== said) {
+      bad(`it says ${said} sectors of ${file}, which is for ${header.capacitySectors}`);
     }
   }
   return problems;

@@ -18,6 +18,33 @@ import {
   vmxLines,
 } from './contract-form.js';
 
+/** A stream-optimized file of a whole GiB with its descriptor inside (Virtual Disk Format 1.1), without any grain. */
+function streamFile(sectors: number, name: string): Buffer {
+  const file = Buffer.alloc(128 * 512);
+  file.write('KDMV', 'latin1');
+  file.writeUInt32LE(3, 4);
+  file.writeUInt32LE(0x30001, 8);
+  [sectors, 128, 1, 20].forEach((value, at) => file.writeBigUInt64LE(BigInt(value), 12 + at * 8));
+  file.writeUInt32LE(512, 44);
+  file.writeBigUInt64LE(0xffffffffffffffffn, 56);
+  file.writeBigUInt64LE(128n, 64);
+  file.writeUInt16LE(1, 77);
+  file.write(
+    descriptorText({ createType: 'streamOptimized', extents: [`RDONLY ${GIB_SECTORS} SPARSE "${name}"`] }),
+    512,
+  );
+  return file;
+}
+
+/** The header of a vmfsSparse delta ("COWD") for so many sectors, and room for nothing. */
+function cowdFile(sectors: number): Buffer {
+  const file = Buffer.alloc(4096, 'x');
+  file.fill(0, 0, 2048);
+  file.write('COWD', 'latin1');
+  [1, 3, sectors, 1, 4, Math.ceil(sectors / 4096)].forEach((value, at) => file.writeUInt32LE(value, 4 + at * 4));
+  return file;
+}
+
 const NET = ethernet(0, 'VM Network');
 const path = (folder: string, file: string) => `[datastore1] ${folder}/${file}.vmdk`;
 const cid = (n: number) => (0x3729b687 + n).toString(16);
@@ -405,6 +432,62 @@ export const contractDisks: ContractVm[] = [
     'a descriptor that says more than there can be',
     { 'd.vmdk': descriptorText({ extents: ['RW 99999999999999999 VMFS "d-flat.vmdk"'] }) },
     ['disk.bad_descriptor blocker scsi0:0'],
+  ),
+  {
+    id: 124,
+    name: 'uploaded',
+    what: 'stream-optimized files that hold their own descriptor, one of them renamed since',
+    vmx: vmxLines('uploaded', ...scsi('disk001.vmdk', 'renamed.vmdk'), ...NET),
+    files: {
+      'disk001.vmdk': streamFile(GIB_SECTORS, 'disk001.vmdk'),
+      'renamed.vmdk': streamFile(GIB_SECTORS, '../../etc/passwd'),
+    },
+    expected: expectVm(124, 'uploaded', {
+      disks: [
+        disk(path('uploaded', 'disk001'), { kind: 'stream_optimized', allocated_bytes: 65536 }),
+        disk(path('uploaded', 'renamed'), { label: 'scsi0:1', kind: 'stream_optimized', allocated_bytes: 65536 }),
+      ],
+    }),
+  },
+  {
+    id: 125,
+    name: 'cowd',
+    what: 'a delta whose header agrees',
+    vmx: vmxLines('cowd', ...scsi('d.vmdk'), ...NET),
+    files: {
+      ...gib('s', { cid: cid(0) }),
+      ...link('d', 's.vmdk', cid(1), cid(0)),
+      'd-delta.vmdk': cowdFile(GIB_SECTORS),
+    },
+    expected: expectVm(125, 'cowd', {
+      disks: [
+        disk(path('cowd', 'd'), {
+          kind: 'vmfs_sparse',
+          allocated_bytes: 4096,
+          chain: [path('cowd', 's'), path('cowd', 'd')],
+        }),
+      ],
+    }),
+  },
+  wrong(
+    126,
+    'other delta',
+    'a delta whose header is for another size',
+    {
+      ...gib('s', { cid: cid(0) }),
+      ...link('d', 's.vmdk', cid(1), cid(0)),
+      'd-delta.vmdk': cowdFile(GIB_SECTORS * 2),
+    },
+    ['disk.bad_descriptor blocker scsi0:0'],
+    { capacity_bytes: 1024 * MIB, kind: 'vmfs_sparse', chain: [path('other delta', 's'), path('other delta', 'd')] },
+  ),
+  wrong(
+    127,
+    'other stream',
+    'a stream-optimized file whose header and descriptor disagree',
+    { 'd.vmdk': streamFile(GIB_SECTORS * 3, 'd.vmdk') },
+    ['disk.bad_descriptor blocker scsi0:0'],
+    { capacity_bytes: 1024 * MIB, kind: 'stream_optimized' },
   ),
   wrong(
     122,
