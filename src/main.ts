@@ -21,7 +21,8 @@ function makeTerminal({ quiet, verbose }: { quiet: boolean; verbose: boolean }):
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    live: stderr.isTTY && !dumb && !quiet,
+    // A terminal that tells no width (0 columns) cannot be drawn on: lines would be counted by a division by zero.
+    live: stderr.isTTY && stderr.columns > 0 && !dumb && !quiet,
     interactive: stdin.isTTY && stderr.isTTY,
     color: stderr.isTTY && !dumb && (env['NO_COLOR'] ?? '') === '',
     width: () => stderr.columns || 80,

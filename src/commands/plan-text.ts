@@ -27,7 +27,7 @@ export async function printPlan(
   const { earlier } = plan;
   out(await render(format, plan, columns, [...linesOf(plan), ...findingsOf(plan.findings)], width));
   if (format !== 'table') return;
-  out(callsText(plan.calls));
+  if (earlier?.would !== 'make_nothing') out(callsText(plan.calls));
   if (earlier?.would === 'go_on') {
     out(`migrate would go on with run ${earlier.run}, begun ${earlier.begun} (${earlier.state}).\n`);
   } else if (earlier) {

@@ -89,7 +89,7 @@ function notOurs(output: string): StackferryError {
   return new StackferryError(
     'convert.file_exists',
     `${output} is there already, and it is not (or no longer) what this command made.`,
-    { hint: 'Choose another place with --output DIR, or move the file away.' },
+    { hint: 'Choose another place with --output DIR, or write over it with --force.' },
   );
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatWaitFor } from './plan/options.js';
 import { bootResult } from './steps/boot.js';
 import { convertResult } from './steps/convert.js';
 import { exportResult } from './steps/export.js';
@@ -103,7 +104,8 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
       mac: item.mac,
       ip_addresses: item.ip_addresses,
     })),
-    boot: bootResult.safeParse(state.steps.get('boot')?.result).data ?? null,
+    boot:
+      bootResult.safeParse(state.steps.get('boot')?.result).data ?? notSeen(state, (madeServer?.id ?? null) !== null),
     proof: [...labels].map((label) => {
       const image = images.find((item) => item.label === label);
       return {
@@ -127,6 +129,12 @@ function comparedText({ hash_algorithm, sent_equals }: ImageResult): string {
   if (sent_equals === 'file_sha512')
     return `${glance}; their sha512 with that of the qcow2 that was proved to hold the disk`;
   return glance;
+}
+
+/** A server that was made and not seen to boot; null where there is none. */
+function notSeen(state: RunState, isMade: boolean): VmResult['boot'] {
+  const wait = section(state, 'boot')?.wait_for;
+  return isMade && wait ? { proved: false, by: formatWaitFor(wait), seen: '' } : null;
 }
 
 /** The parsed results of all done steps whose key begins so, in the order in which they were begun. */

@@ -273,7 +273,7 @@ async function assertProved(rc: RunContext, file: ImageFile): Promise<void> {
 function fileChanged(rc: RunContext, file: ImageFile): StackferryError {
   const again = rc.state.plan.has('files')
     ? 'run the same command again'
-    : `let the disk be converted anew: stackferry convert --run ${rc.run}, or the same migrate again`;
+    : `let the disk be converted anew: stackferry convert --run ${rc.run} --force, or the same migrate again`;
   return new StackferryError(
     'upload.file_changed',
     `${file.path} is no longer the file that was looked at and proved: somebody wrote to it. No image is left of it.`,

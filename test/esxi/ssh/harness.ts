@@ -140,16 +140,27 @@ export async function startSshd(lines: string[] = [], hostKeys = ['ed25519', 'ec
       return { file, line: readFileSync(file, 'utf8').trim(), fingerprint };
     },
     dropConnections: () => {
-      for (const pid of childrenOf(child.pid ?? -1)) process.kill(pid, 'SIGKILL');
+      killChildren(child.pid ?? -1);
     },
     log: () => log,
     stop: async () => {
-      for (const pid of childrenOf(child.pid ?? -1)) process.kill(pid, 'SIGKILL');
+      killChildren(child.pid ?? -1);
       child.kill();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends what a process has started; one of them may have ended by itself meanwhile. */
+function killChildren(pid: number): void {
+  for (const child of childrenOf(pid)) {
+    try {
+      process.kill(child, 'SIGKILL');
+    } catch {
+      // gone
+    }
+  }
 }
 
 /** Direct children of a process, by Linux' own list. */
