@@ -134,6 +134,7 @@ describe('migrate, from a real sshd into a real OpenStack', () => {
         content_hash,
         image: 'equal',
         image_hash: expect.stringMatching(/^sha512:[0-9a-f]{128}$/) as string,
+        compared: expect.stringContaining("of the bytes sent with Glance's") as string,
         volume: 'not read back',
       })),
     );
