@@ -11,7 +11,7 @@ import { addMappingOptions, mappingSchema, readMapping } from './options/mapping
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
-import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
 const schema = z.object({
@@ -78,15 +78,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     import('../migration/check.js'),
     import('./check-text.js'),
   ]);
-  const source =
-    'plan' in subject
-      ? {
-          esxi: subject.plan.source.host,
-          esxiSshPort: subject.plan.source.port,
-          esxiUser: subject.plan.source.user,
-          ...options,
-        }
-      : options;
+  const source = 'plan' in subject ? { ...addressOptions(subject.plan.source), ...options } : options;
   const from =
     options.from === undefined
       ? { address: sourceTarget(app, source) }

@@ -109,7 +109,7 @@ async function act(command: Command, app: App, file: string | undefined): Promis
     }
     const run = await findRun(store, options, 'convert');
     const mapping = options.diskFormat === undefined ? {} : { imageFormat: options.diskFormat };
-    const base = { ...session('convert', readSettings(options), {}), ...(options.dryRun ? { dry: [] } : {}) };
+    const base = session('convert', readSettings(options), { dryRun: options.dryRun });
     const state = await phases.convertRun(base, run, {
       options: mapping,
       ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),

@@ -8,7 +8,7 @@ import { globalSchema } from './options/global.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
-import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 
 const schema = z.object({
   ...globalSchema.shape,
@@ -68,9 +68,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     import('../ui/index.js'),
   ]);
   await withTools(app, options, async ({ terminal, session }) => {
-    const source = plan
-      ? { esxi: plan.source.host, esxiSshPort: plan.source.port, esxiUser: plan.source.user, ...options }
-      : options;
+    const source = plan ? { ...addressOptions(plan.source), ...options } : options;
     const made = await estimateVms(session('estimate', readSettings({}), source), {
       selectors: plan?.vms.map(({ vm }) => `id:${vm.id}`) ?? options.vm ?? ['*'],
       host: plan?.source.host ?? sourceTarget(app, options).host,

@@ -68,7 +68,7 @@ async function act(command: Command, app: App): Promise<void> {
     import('../migration/phases.js'),
   ]);
   await withTools(app, options, async ({ terminal, session }) => {
-    const base = { ...session('export', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    const base = session('export', readSettings(options), options);
     const state = await exportVm(base, {
       source: {
         selector,

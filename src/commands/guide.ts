@@ -8,7 +8,7 @@ import { addMappingOptions, mappingSchema, readMapping } from './options/mapping
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
-import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
 const schema = z.object({
@@ -84,7 +84,8 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
   const plan = planPath === undefined ? undefined : await readPlanFile(app, planPath);
   const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
   await withTools(app, options, async ({ terminal, session, store }) => {
-    const base = () => session('guide', readSettings({}), plan ? { ...sourceOf(plan.source), ...options } : options);
+    const base = () =>
+      session('guide', readSettings({}), plan ? { ...addressOptions(plan.source), ...options } : options);
     const input =
       options.run !== undefined
         ? guide.guideOfRun(await store.read(options.run), {
@@ -107,10 +108,6 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     terminal.out(text.renderGuide(options.format, input));
     if (!terminal.quiet) terminal.err(text.guideHint(options.format));
   });
-}
-
-function sourceOf(source: { host: string; port: number; user: string }) {
-  return { esxi: source.host, esxiSshPort: source.port, esxiUser: source.user };
 }
 
 /** What was said of the cloud on this command line, as the client's variables; secrets are never said there. */

@@ -8,7 +8,7 @@ import { addMappingOptions, mappingSchema, readMapping } from './options/mapping
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
 import { addPowerOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
-import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
 const schema = z.object({
@@ -94,7 +94,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     const resume = options.resume ? await runToResume(store, options) : undefined;
     const known = resume?.address;
     const base = session('migrate', readSettings(options), {
-      ...(known === undefined ? {} : { esxi: known.host, esxiSshPort: known.port, esxiUser: known.user }),
+      ...(known === undefined ? {} : addressOptions(known)),
       ...options,
     });
     const request = {
@@ -165,8 +165,7 @@ async function actPlan(
     import('../migration/migrate-plan.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, session }) => {
-    const { host, port, user } = plan.source;
-    const source = { esxi: host, esxiSshPort: port, esxiUser: user, ...options };
+    const source = { ...addressOptions(plan.source), ...options };
     const base = session('migrate', readSettings(options), source);
     const request = {
       plan,

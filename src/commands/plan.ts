@@ -11,7 +11,7 @@ import { addMappingOptions, mappingSchema, readMapping } from './options/mapping
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
-import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
+import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
 const schema = z.object({
@@ -141,7 +141,7 @@ async function diff(app: App, options: z.infer<typeof schema>, path: string): Pr
     import('./plan-file-text.js'),
   ]);
   await withTools(app, options, async ({ terminal, session }) => {
-    const source = { esxi: plan.source.host, esxiSshPort: plan.source.port, esxiUser: plan.source.user, ...options };
+    const source = { ...addressOptions(plan.source), ...options };
     const differences = await diffPlan(session('plan', readSettings({}), source), plan);
     terminal.out(await text.renderDiff(options.format ?? 'table', differences));
     const material = differences.filter((item) => item.material).length;

@@ -65,7 +65,7 @@ async function act(command: Command, app: App, argument: string | undefined): Pr
         `--discard "${options.discard}" is not the name of the VM of run ${run} (${state.vm.name}).`,
       );
     }
-    const base = { ...session('rollback', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    const base = session('rollback', readSettings(options), options);
     let kept: string[] = [];
     const result = await withRun(base, { resume: run }, async ({ rc }) => {
       const outcome = await rollback(rc, options.discard === undefined ? {} : { discard: options.discard });

@@ -78,29 +78,27 @@ async function act(command: Command, app: App): Promise<void> {
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
     let state;
-    const dry = options.dryRun ? { dry: [] } : {};
+    let base;
     if (options.volume !== undefined) {
       const { serverOfVolumes } = await import('../migration/standalone.js');
-      state = await serverOfVolumes(
-        { ...session('server', readSettings(options), options), ...dry },
-        {
-          volumeIds: options.volume,
-          vcpus: options.cpus ?? 1,
-          memoryMib: options.memory ?? 1024,
-          options: mapping,
-        },
-      );
+      base = session('server', readSettings(options), options);
+      state = await serverOfVolumes(base, {
+        volumeIds: options.volume,
+        vcpus: options.cpus ?? 1,
+        memoryMib: options.memory ?? 1024,
+        options: mapping,
+      });
     } else {
       const run = await findRun(store, options, 'server');
       const source = await phases.sourceOptionsOf(store, run);
-      const base = { ...session('server', readSettings(options), { ...source, ...options }), ...dry };
+      base = session('server', readSettings(options), { ...source, ...options });
       state = await phases.runPhase(base, run, {
         phase: 'server',
         options: { start: true, ...mapping },
         partial: options.partial,
       });
     }
-    if (await endDry(terminal, options.format, dry)) return;
+    if (await endDry(terminal, options.format, base)) return;
     await printResult((text) => terminal.out(text), options.format, runResult(state));
   });
 }

@@ -18,7 +18,11 @@ export interface Tools {
   /** The host of the source options; connected once, closed at the end. */
   host: (options: SourceOptions, ctx?: Context) => Promise<EsxiHost>;
   /** What a run needs, for the command of this name. */
-  session: (command: string, settings: RunSettings, options: SourceOptions & TargetOptions) => SessionBase;
+  session: (
+    command: string,
+    settings: RunSettings,
+    options: SourceOptions & TargetOptions & { dryRun?: boolean },
+  ) => SessionBase;
 }
 
 /** Runs the body of a command: events go to the terminal, connections are closed however it ends. */
@@ -82,6 +86,7 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     program: app.version,
     command,
     warned,
+    ...(options.dryRun === true ? { dry: [] } : {}),
     doors: {
       host: (own) => host(options, own),
       cloud: async (own) => (await cloud(options, own)).withContext(own),

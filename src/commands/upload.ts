@@ -85,7 +85,7 @@ async function act(command: Command, app: App, files: string[]): Promise<void> {
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const base = { ...session('upload', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    const base = session('upload', readSettings(options), options);
     let state;
     if (files.length > 0) {
       const { uploadFiles } = await import('../migration/standalone.js');

@@ -75,7 +75,7 @@ async function act(command: Command, app: App): Promise<void> {
     import('../migration/result.js'),
   ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
-    const base = { ...session('volume', readSettings(options), options), ...(options.dryRun ? { dry: [] } : {}) };
+    const base = session('volume', readSettings(options), options);
     let state;
     if (options.image !== undefined) {
       const { volumesOfImages } = await import('../migration/standalone.js');

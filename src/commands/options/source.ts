@@ -58,6 +58,11 @@ export interface SourceTarget {
   user: string;
 }
 
+/** An address that a plan or a run knows, in the words of the source options: what a command line need not say again. */
+export function addressOptions({ host, port, user }: SourceTarget): SourceOptions {
+  return { esxi: host, esxiSshPort: port, esxiUser: user };
+}
+
 /** The host that is meant, from options, our variables, and govc's where ours are unset. */
 export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): SourceTarget {
   const env = present(app.env);

@@ -1,5 +1,6 @@
 import { MIB } from '../../core/index.js';
 import { selectVms } from '../../esxi/index.js';
+import { assumed } from '../estimate/rates.js';
 import { readiness as adviceOf } from '../findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
 import { countFindings } from './count-findings.js';
@@ -22,7 +23,7 @@ export interface ReportInput {
 }
 
 /** Bytes a second where nobody said and nothing was measured: a line of 1 Gbit/s, on the slow side. */
-export const ASSUMED_RATE = 90 * MIB;
+export const ASSUMED_RATE = assumed.copy.value;
 /** Less than this tells of waits, not of a rate. */
 const ENOUGH_TO_MEASURE = 256 * MIB;
 
