@@ -32,3 +32,5 @@ export {
   type FilePart,
 } from './content-hash.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';
+export type { ByteSource, DiskLayout, DiskPiece, Segment } from './disk-layout.js';
+export { RangeList, RangeListBuilder, type Range } from './ranges.js';
