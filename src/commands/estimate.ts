@@ -5,6 +5,7 @@ import type { Estimate, Figure, VmEstimate } from '../migration/estimate/index.j
 import type { Column } from '../ui/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { readSavedHost } from './options/inventory-file.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
@@ -18,6 +19,7 @@ const schema = z.object({
   rate: z.string().optional(),
   uploadRate: z.string().optional(),
   budget: z.string().optional(),
+  from: z.string().optional(),
   osCloud: z.string().optional(),
   imageFormat: z.enum(['auto', 'qcow2', 'raw']).default('auto'),
 });
@@ -35,6 +37,7 @@ export function register(program: Command, app: App): void {
     .option('--rate <rate>', 'how fast the host is read: 80MiB/s, 1Gbit/s')
     .option('--upload-rate <rate>', 'how fast images are sent to the cloud')
     .option('--budget <time>', 'which VMs fit in a window of this length: 30m, 1h30m')
+    .option('--from <file>', 'of a saved inventory (inventory --save; - for stdin); the host is not asked')
     .addOption(
       new Option('--image-format <format>', 'what is uploaded, as for migrate').choices(['auto', 'qcow2', 'raw']),
     )
@@ -47,6 +50,7 @@ export function register(program: Command, app: App): void {
 Examples:
   $ stackferry estimate --esxi esx1
   $ stackferry estimate --vm 'web*' --rate 80MiB/s --budget 30m
+  $ stackferry estimate --from esx1.json --rate 1Gbit/s
   $ stackferry estimate plan.yaml -f json
 `,
   );
@@ -67,11 +71,13 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     import('../migration/estimate/index.js'),
     import('../ui/index.js'),
   ]);
+  const source = plan ? { ...addressOptions(plan.source), ...options } : options;
+  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, source);
   await withTools(app, options, async ({ terminal, session }) => {
-    const source = plan ? { ...addressOptions(plan.source), ...options } : options;
     const made = await estimateVms(session('estimate', readSettings({}), source), {
       selectors: plan?.vms.map(({ vm }) => `id:${vm.id}`) ?? options.vm ?? ['*'],
-      host: plan?.source.host ?? sourceTarget(app, options).host,
+      host: (saved?.address ?? sourceTarget(app, source)).host,
+      ...(saved === undefined ? {} : { inventory: saved.inventory }),
       cloud: options.osCloud ?? null,
       given: { ...(copy === undefined ? {} : { copy }), ...(upload === undefined ? {} : { upload }) },
       budgetSeconds,

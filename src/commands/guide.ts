@@ -4,6 +4,7 @@ import { UsageError } from '../core/index.js';
 import type { GuideOrigin } from '../migration/guide/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
+import { readSavedHost } from './options/inventory-file.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
@@ -20,6 +21,7 @@ const schema = z.object({
   run: z.string().optional(),
   skipDisk: z.array(z.string()).optional(),
   rules: z.string().optional(),
+  from: z.string().optional(),
   format: z.enum(['md', 'sh']).default('md'),
 });
 type Options = z.infer<typeof schema>;
@@ -38,6 +40,7 @@ export function register(program: Command, app: App): void {
     .option('--run <id>', 'what this run did, by hand; reads its journal only')
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable)', collect)
     .option('--rules <file>', 'mapping rules (YAML), as for plan')
+    .option('--from <file>', 'of a saved inventory (inventory --save; - for stdin); the host is not asked')
     .addOption(
       new Option('-f, --format <format>', 'a page (Markdown) or a script for sh').choices(['md', 'sh']).default('md'),
     );
@@ -50,6 +53,7 @@ export function register(program: Command, app: App): void {
 Examples:
   $ stackferry guide --vm web01 --esxi esx1 --os-cloud scs --network 'VM Network=prod' > web01.md
   $ stackferry guide plan.yaml --vm web01 -f sh > web01.sh
+  $ stackferry guide --vm web01 --from esx1.json --network '*=prod' > web01.md
   $ stackferry guide --run r7k2
 `,
   );
@@ -75,7 +79,9 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       'Leave them out, or name the VM alone: --vm NAME',
     );
   }
-  const origin: GuideOrigin = { program: `stackferry ${app.version}`, variables: cloudVariables(app, options) };
+  if (options.run !== undefined && options.from !== undefined) {
+    throw new UsageError('The guide of a run is made of its journal, and of no inventory.', 'Leave out --from.');
+  }
   const [{ withTools }, guide, text] = await Promise.all([
     import('./tools.js'),
     import('../migration/guide/index.js'),
@@ -83,22 +89,26 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
   ]);
   const plan = planPath === undefined ? undefined : await readPlanFile(app, planPath);
   const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
+  const source = plan ? { ...addressOptions(plan.source), ...options } : options;
+  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, source);
+  const origin: GuideOrigin = {
+    program: `stackferry ${app.version}`,
+    variables: cloudVariables(app, options),
+    ...(options.esxiFingerprint === undefined ? {} : { fingerprint: options.esxiFingerprint }),
+    ...(saved === undefined ? {} : { saved: { inventory: saved.inventory, at: saved.savedAt } }),
+  };
   await withTools(app, options, async ({ terminal, session, store }) => {
-    const base = () =>
-      session('guide', readSettings({}), plan ? { ...addressOptions(plan.source), ...options } : options);
+    const base = () => session('guide', readSettings({}), source);
     const input =
       options.run !== undefined
-        ? guide.guideOfRun(await store.read(options.run), {
-            ...origin,
-            ...(options.esxiFingerprint === undefined ? {} : { fingerprint: options.esxiFingerprint }),
-          })
+        ? guide.guideOfRun(await store.read(options.run), origin)
         : plan
           ? await guide.guideOfPlan(base(), plan, options.vm, origin)
           : await guide.guideOfVm(
               base(),
               {
                 selectors: [options.vm ?? ''],
-                address: sourceTarget(app, options),
+                address: saved?.address ?? sourceTarget(app, options),
                 options: mapping,
                 ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
                 ...(rules === undefined ? {} : { rules }),

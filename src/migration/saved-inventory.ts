@@ -38,6 +38,7 @@ const finding = z.object({
 });
 
 const savedSchema = z.object({
+  saved_at: z.string().optional(),
   source: z.object({ host: z.string(), port: z.number(), user: z.string() }).optional(),
   host: z.object(hostSchema.shape),
   datastores: z.array(z.object(datastoreSchema.shape)),
@@ -94,11 +95,14 @@ export function parseSavedInventory(text: string, name: string): InventoryWithFi
 }
 
 /**
- * The inventory of a file with all that plans and checks need, and where it was read from (null where the file does not
- * say).
+ * The inventory of a file with all that plans and checks need, and where and when (ISO 8601) it was read; null where the
+ * file does not say.
  * @throws StackferryError `inventory.unreadable` (exit 2), also for what `inventory -f json` printed: that has no facts
  */
-export function parseSavedHost(text: string, name: string): { inventory: Inventory; source: SourceAddress | null } {
+export function parseSavedHost(
+  text: string,
+  name: string,
+): { inventory: Inventory; source: SourceAddress | null; savedAt: string | null } {
   const { saved, inventory } = read(text, name);
   if (inventory.vms.length < saved.vms.length) {
     throw unreadable(
@@ -106,7 +110,7 @@ export function parseSavedHost(text: string, name: string): { inventory: Invento
       'Write it with: stackferry inventory --esxi HOST --save FILE',
     );
   }
-  return { inventory, source: saved.source ?? null };
+  return { inventory, source: saved.source ?? null, savedAt: saved.saved_at ?? null };
 }
 
 function read(text: string, name: string): { saved: z.infer<typeof savedSchema>; inventory: Inventory } {

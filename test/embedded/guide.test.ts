@@ -135,6 +135,40 @@ describe('a guide', () => {
     expect(changing(lab)).toEqual([]);
   });
 
+  it('is the same out of a saved inventory, without the host', async () => {
+    const lab = await openLab();
+    expect((await lab.run(['inventory', '--save', 'esx1.json', '-c', 'name'])).code).toBe(0);
+    expect((await lab.run(['plan', '--vm', NAME, '--vm', 'snap', ...TO_LAB, '-o', 'plan.yaml'])).code).toBe(0);
+    const live = await Promise.all(
+      [NAME, 'snap'].map((vm) =>
+        guide(lab, '--vm', vm, ...TO_LAB, '-f', 'sh', '--esxi-fingerprint', lab.host.fingerprint),
+      ),
+    );
+    const asked = lab.host.connectionCount;
+    const offline = {
+      ...lab,
+      run: (args: string[]) => lab.run(args, { STACKFERRY_ESXI: '', STACKFERRY_ESXI_PASSWORD: '' }),
+    };
+    const from = ['--from', 'esx1.json', '-f', 'sh', '--esxi-fingerprint', lab.host.fingerprint];
+    const body = (text: string) => lasting(text.slice(text.indexOf('\n# VM ')));
+    for (const [index, vm] of [NAME, 'snap'].entries()) {
+      for (const which of [
+        ['--vm', vm, ...TO_LAB],
+        ['plan.yaml', '--vm', vm],
+      ]) {
+        const text = await guide(offline, ...which, ...from);
+        expect(body(text)).toBe(body(live[index] ?? ''));
+        expect(text.replace(/\n# /g, ' ')).toMatch(
+          /Made by .*, of a saved inventory of \d{4}-\d\d-\d\d: the host was not asked/,
+        );
+      }
+    }
+    const nobodyKnows = await guide(offline, '--vm', 'web01', ...TO_LAB, '--from', 'esx1.json');
+    expect(nobodyKnows).toContain("The host's key is one that the host itself shows");
+    expect(lab.host.connectionCount).toBe(asked);
+    expect(changing(lab)).toEqual([]);
+  });
+
   it('refuses a plan whose VM has changed since', async () => {
     const lab = await openLab();
     expect((await lab.run(['plan', '--vm', 'web01', ...TO_LAB, '-o', 'plan.yaml'])).code).toBe(0);
@@ -169,6 +203,7 @@ describe('a guide', () => {
     [['guide'], 'No VM is named.'],
     [['guide', '--run', 'r1', '--vm', 'web01'], 'A run has its VM and its plan.'],
     [['guide', '--run', 'r1', '--flavor', 'x'], 'The run says what goes where'],
+    [['guide', '--run', 'r1', '--from', 'esx1.json'], 'The guide of a run is made of its journal'],
     [['guide', '--run', 'nope'], 'There is no run nope'],
     [['guide', '--vm', '*', '--network', '*=lab-net'], 'A guide is for one VM, and these are 5:'],
     [['guide', '--vm', 'web01', '-f', 'pdf'], "argument 'pdf' is invalid"],

@@ -300,6 +300,30 @@ describe.concurrent('plans and checks of a saved inventory', () => {
     expect(lab.cloud.changingRequests()).toEqual([]);
   });
 
+  test('estimates of it ask nobody, and use what runs of that host have seen', async () => {
+    const lab = await peers.lab();
+    await printed(lab, '--save', 'esx1.json', '-c', 'name');
+    const asked = lab.host.connectionCount;
+    const offline = (...args: string[]) => lab.run(args, { STACKFERRY_ESXI: '', STACKFERRY_ESXI_PASSWORD: '' });
+    const shape = z.object({
+      rates: z.object({ copy: z.object({ value: z.number(), source: z.string() }) }),
+      vms: z.array(z.object({ vm: z.string(), copy_bytes: z.number() })),
+    });
+    const estimate = async (...args: string[]) => {
+      const ended = await offline('estimate', '--from', 'esx1.json', ...args, '-f', 'json');
+      expect(ended.code, ended.stderr).toBe(0);
+      return shape.parse(JSON.parse(ended.stdout));
+    };
+    const assumed = await estimate('--vm', 'web??');
+    expect(assumed.vms.map(({ vm }) => vm)).toEqual(['web02', 'web10']);
+    expect(assumed.rates.copy.source).toBe('assumed');
+    expect((await estimate('--rate', '80MiB/s')).rates.copy).toEqual({ value: 80 * 1024 ** 2, source: 'given' });
+    const live = await lab.run(['estimate', '--vm', 'web??', '--rate', '80MiB/s', '-f', 'json']);
+    expect(shape.parse(JSON.parse(live.stdout)).vms).toEqual(assumed.vms);
+    expect(lab.host.connectionCount).toBe(asked + 1);
+    expect(lab.cloud.requests()).toEqual([]);
+  });
+
   test('want what was saved whole', async () => {
     const lab = await peers.lab();
     await writeFile(join(lab.dir, 'printed.json'), await printed(lab, '-f', 'json'));

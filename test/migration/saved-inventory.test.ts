@@ -39,7 +39,7 @@ it('says its version, what wrote it and when, and holds what programs read', () 
 });
 
 it('gives plans and checks all that was read, and where; what was only printed is not enough for them', () => {
-  expect(parseSavedHost(saved(), 'x.json')).toEqual({ inventory: host, source });
+  expect(parseSavedHost(saved(), 'x.json')).toEqual({ savedAt: '2026-01-02T03:04:05.000Z', inventory: host, source });
   const unnamed = JSON.stringify({ ...(JSON.parse(saved()) as object), source: undefined });
   expect(parseSavedHost(unnamed, 'x.json').source).toBeNull();
   expect(() => parseSavedHost(JSON.stringify(judgedInventory(host)), 'x.json')).toThrow(

@@ -22,15 +22,18 @@ export async function readInventoryText(cwd: string, file: string): Promise<stri
 }
 
 /**
- * The saved inventory of `--from`, for plans and checks that ask no host; and the host that they are about: the one it
+ * The saved inventory of `--from`, for commands that then ask no host; and the host that they are about: the one it
  * was read from, unless options name another (by which it is reached now).
  */
 export async function readSavedHost(
   app: Pick<App, 'cwd' | 'env'>,
   file: string,
   options: SourceOptions,
-): Promise<{ inventory: Inventory; address: SourceTarget }> {
+): Promise<{ inventory: Inventory; address: SourceTarget; savedAt: string | null }> {
   const { parseSavedHost } = await import('../../migration/saved-inventory.js');
-  const { inventory, source } = parseSavedHost(await readInventoryText(app.cwd, file), file === '-' ? 'stdin' : file);
-  return { inventory, address: options.esxi === undefined && source ? source : sourceTarget(app, options) };
+  const { inventory, source, savedAt } = parseSavedHost(
+    await readInventoryText(app.cwd, file),
+    file === '-' ? 'stdin' : file,
+  );
+  return { inventory, savedAt, address: options.esxi === undefined && source ? source : sourceTarget(app, options) };
 }

@@ -38,9 +38,17 @@ function baseKind(disk: DiskRecord, links: number): VmdkKind | null {
   return links > 1 ? 'flat' : disk.kind;
 }
 
+const usualSuffix = {
+  flat: 'flat',
+  vmfs_sparse: 'delta',
+  se_sparse: 'sesparse',
+  rdm_virtual: 'rdm',
+  rdm_physical: 'rdmp',
+} as const;
+
 function usualExtents(descriptor: string, kind: VmdkKind | null): string[] {
   if (kind === 'stream_optimized' || kind === 'sparse') return [];
-  const suffix = kind === 'vmfs_sparse' ? 'delta' : kind === 'se_sparse' ? 'sesparse' : 'flat';
+  const suffix = kind === null ? 'flat' : usualSuffix[kind];
   return [descriptor.replace(/(\.vmdk)?$/i, (end: string) => `-${suffix}${end === '' ? '.vmdk' : end}`)];
 }
 

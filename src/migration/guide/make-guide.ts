@@ -1,5 +1,5 @@
 import { StackferryError, UsageError } from '../../core/index.js';
-import { selectVms, type EsxiHost, type VmRecord } from '../../esxi/index.js';
+import { selectVms, type EsxiHost, type Inventory, type VmRecord } from '../../esxi/index.js';
 import type { SshShell } from '../../esxi/ssh/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import { readCloudFacts } from '../cloud-facts.js';
@@ -8,18 +8,22 @@ import { findingsOf } from '../findings/index.js';
 import { makePlan, readHost, type PlanRequest } from '../make-plan.js';
 import { changesOf, settleVm, type PlanDocument, type PlannedVm, type ResolvedVm } from '../plan/document/index.js';
 import type { SessionBase } from '../session.js';
-import { readDiskFiles } from './disk-files.js';
+import { readDiskFiles, usualFiles } from './disk-files.js';
 import type { GuideCloud, GuideInput } from './types.js';
 
-/** Variables for the guide's shell, and who makes it. */
+/** Variables for the guide's shell, who makes it, and what of. */
 export interface GuideOrigin {
   variables: GuideCloud['variables'];
   program: string;
+  /** `SHA256:…` of the host's SSH key, where it was said and the host is not asked. */
+  fingerprint?: string;
+  /** Made of this, and the host is not asked: its files have their usual names. `at` (ISO 8601) is when it was read. */
+  saved?: { inventory: Inventory; at: string | null };
 }
 
 /** The guide of one VM of the host, with the choices that a plan would hold. Reads, and changes nothing. */
 export async function guideOfVm(base: SessionBase, request: PlanRequest, origin: GuideOrigin): Promise<GuideInput> {
-  const inventory = request.inventory ?? (await readHost(base, request.selectors));
+  const inventory = origin.saved?.inventory ?? (await readHost(base, request.selectors));
   oneOf(selectVms(inventory, request.selectors), (vm) => `${vm.name} (id:${vm.id})`, request.selectors.join(', '));
   const made = await makePlan(base, { ...request, inventory });
   const [item] = made.items;
@@ -47,9 +51,12 @@ export async function guideOfPlan(
     ({ vm }) => `${vm.name} (id:${vm.id})`,
     selector,
   );
-  const inventory = await readHost(base, [`id:${planned.vm.id}`]);
-  const [vm] = selectVms(inventory, [`id:${planned.vm.id}`]);
-  if (!vm) throw new UsageError(`VM ${planned.vm.name} (id:${planned.vm.id}) of the plan is no longer on the host.`);
+  const inventory = origin.saved?.inventory ?? (await readHost(base, [`id:${planned.vm.id}`]));
+  const vm = inventory.vms.find(({ id }) => id === planned.vm.id);
+  if (!vm) {
+    const where = origin.saved ? 'not in the saved inventory' : 'no longer on the host';
+    throw new UsageError(`VM ${planned.vm.name} (id:${planned.vm.id}) of the plan is ${where}.`);
+  }
   const changes = changesOf(planned, vm).filter(({ material }) => material);
   if (changes.length > 0) {
     const what = changes.map(({ subject, message }) => (subject === 'vm' ? message : `${subject}: ${message}`));
@@ -89,15 +96,16 @@ async function inputOf(
   resolved: ResolvedVm,
   given: GuideOrigin & { address: PlanRequest['address']; findings: GuideInput['findings'] },
 ): Promise<GuideInput> {
-  const [host, cloud] = await Promise.all([base.doors.host(base.ctx), base.doors.cloud(base.ctx)]);
+  const { saved } = given;
+  const [host, cloud] = await Promise.all([saved ? undefined : base.doors.host(base.ctx), base.doors.cloud(base.ctx)]);
   const labels = planned.volumes.map(({ label }) => label);
   const moving = vm.disks.filter(({ label }) => labels.includes(label));
   const gone = labels.find((label) => !moving.some((disk) => disk.label === label));
   if (gone !== undefined) throw new UsageError(`The plan names disk ${gone}, which ${vm.name} does not have.`);
   return {
-    origin: `Made by ${given.program}. Nothing was changed to make it.`,
+    origin: `Made by ${given.program}${saved ? ofSaved(saved) : ''}. Nothing was changed to make it.`,
     vm,
-    host: { ...given.address, fingerprint: fingerprintOf(host) },
+    host: { ...given.address, fingerprint: host ? fingerprintOf(host) : (given.fingerprint ?? null) },
     cloud: {
       name: cloud.name,
       project_id: cloud.project.id,
@@ -105,7 +113,7 @@ async function inputOf(
       variables: given.variables,
       compute: await computeVersion(cloud),
     },
-    disks: await readDiskFiles(host.shell, moving, base.ctx),
+    disks: host ? await readDiskFiles(host.shell, moving, base.ctx) : moving.map(usualFiles),
     skipped: vm.disks.map(({ label }) => label).filter((label) => !labels.includes(label)),
     images: planned.images,
     volumes: planned.volumes,
@@ -114,6 +122,11 @@ async function inputOf(
     waitFor: planned.wait_for,
     findings: given.findings,
   };
+}
+
+function ofSaved({ at }: NonNullable<GuideOrigin['saved']>): string {
+  const when = at === null ? '' : ` of ${at.slice(0, 10)}`;
+  return `, of a saved inventory${when}: the host was not asked, and the disks' data files have the names that ESXi gives them`;
 }
 
 /** The client splits `--fixed-ip` at commas: a subnet whose name holds one is called by its id. */

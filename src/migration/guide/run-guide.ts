@@ -13,7 +13,7 @@ import type { GuideInput, GuideServer } from './types.js';
  * The guide of what a run did, by hand, out of its journal alone: as far as the run had made its choices.
  * @throws UsageError for a run without a VM (`upload FILE` and the like).
  */
-export function guideOfRun(state: RunState, origin: GuideOrigin & { fingerprint?: string }): GuideInput {
+export function guideOfRun(state: RunState, origin: GuideOrigin): GuideInput {
   const source = section(state, 'source');
   if (!source) {
     throw new UsageError(
