@@ -22,6 +22,8 @@ export interface Limits {
   volume: {
     volumes: Limit;
     gigabytes: Limit;
+    /** Of volumes, in the cloud. */
+    snapshots: Limit;
     /** GiB a single volume may have. */
     per_volume_gigabytes: number | null;
     /** Limits that hold for one volume type only, by the type's name. */
@@ -129,6 +131,7 @@ async function volumeLimits(service: Service): Promise<Limits['volume']> {
     return {
       volumes: { limit: bound(found['maxTotalVolumes']), used: found['totalVolumesUsed'] ?? null },
       gigabytes: { limit: bound(found['maxTotalVolumeGigabytes']), used: found['totalGigabytesUsed'] ?? null },
+      snapshots: { limit: bound(found['maxTotalSnapshots']), used: found['totalSnapshotsUsed'] ?? null },
       per_volume_gigabytes: null,
       by_type: {},
     };
@@ -139,6 +142,7 @@ async function volumeLimits(service: Service): Promise<Limits['volume']> {
   return {
     volumes: quota['volumes'] ?? UNKNOWN,
     gigabytes: quota['gigabytes'] ?? UNKNOWN,
+    snapshots: quota['snapshots'] ?? UNKNOWN,
     per_volume_gigabytes: quota['per_volume_gigabytes']?.limit ?? null,
     by_type: Object.fromEntries(
       types.map((type) => [

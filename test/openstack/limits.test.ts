@@ -32,6 +32,7 @@ it('are read from all three services, per volume type too', async () => {
           id: 'p1',
           volumes: { limit: 10, in_use: 2, reserved: 0 },
           gigabytes: { limit: 1000, in_use: 40, reserved: 0 },
+          snapshots: { limit: 10, in_use: 3, reserved: 0 },
           per_volume_gigabytes: { limit: -1, in_use: 0, reserved: 0 },
           volumes_ssd: { limit: 5, in_use: 1, reserved: 0 },
           gigabytes_ssd: { limit: -1, in_use: 40, reserved: 0 },
@@ -59,6 +60,7 @@ it('are read from all three services, per volume type too', async () => {
     volume: {
       volumes: { limit: 10, used: 2 },
       gigabytes: { limit: 1000, used: 40 },
+      snapshots: { limit: 10, used: 3 },
       per_volume_gigabytes: null,
       by_type: { ssd: { volumes: { limit: 5, used: 1 }, gigabytes: { limit: null, used: 40 } } },
     },
@@ -77,7 +79,14 @@ it('fall back to what a member may see, and are null where nothing is told', asy
     'GET /volume/v3/p1/limits': {
       body: {
         limits: {
-          absolute: { maxTotalVolumes: 10, totalVolumesUsed: 1, maxTotalVolumeGigabytes: 100, totalGigabytesUsed: 20 },
+          absolute: {
+            maxTotalVolumes: 10,
+            totalVolumesUsed: 1,
+            maxTotalVolumeGigabytes: 100,
+            totalGigabytesUsed: 20,
+            maxTotalSnapshots: -1,
+            totalSnapshotsUsed: 2,
+          },
         },
       },
     },
@@ -88,6 +97,7 @@ it('fall back to what a member may see, and are null where nothing is told', asy
     volume: {
       volumes: { limit: 10, used: 1 },
       gigabytes: { limit: 100, used: 20 },
+      snapshots: { limit: null, used: 2 },
       per_volume_gigabytes: null,
       by_type: {},
     },

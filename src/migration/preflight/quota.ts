@@ -36,6 +36,8 @@ interface Demand {
   limit: Limit | undefined;
   /** For one volume type only. */
   type?: string;
+  /** Shown although nothing is needed of it, for people ask. */
+  shown?: true;
 }
 
 /** A demand that is over its limit. `free` null means that what is used is not known, and even an empty project is too small. */
@@ -108,10 +110,13 @@ function atOnce(option: string, what: string, needed: number, most: number | nul
   return [{ option, what, needed, limit: { limit: most, used: 0 }, most, free: most }];
 }
 
-/** Every quota that is drawn on, with what is needed of it: for the sums that are shown. */
+/**
+ * Every quota that is drawn on, with what is needed of it, for the sums that are shown; and of snapshots and security
+ * groups that nothing is needed.
+ */
 export function quotaRows(limits: Limits, need: QuotaNeed): QuotaRow[] {
   return demands(limits, need)
-    .filter(({ needed }) => needed > 0)
+    .filter(({ needed, shown }) => needed > 0 || shown === true)
     .map((demand) => ({
       quota: nameOf(demand),
       needed: demand.needed,
@@ -136,6 +141,9 @@ function demands({ compute, volume, network }: Limits, need: QuotaNeed): Demand[
       ];
     }),
     { option: 'ports', what: 'ports', needed: need.ports, limit: network?.ports },
+    // A migration makes neither: volumes come from images, and security groups are named that are there.
+    { option: 'snapshots', what: 'snapshots', needed: 0, limit: volume?.snapshots, shown: true },
+    { option: 'secgroups', what: 'security groups', needed: 0, limit: network?.security_groups, shown: true },
   ];
 }
 
@@ -147,7 +155,7 @@ function shortage(demand: Demand): Shortage[] {
 }
 
 function nameOf({ option, type }: Demand): string {
-  const name = option.replaceAll('-', '_');
+  const name = option === 'secgroups' ? 'security_groups' : option.replaceAll('-', '_');
   return type === undefined ? name : `${name}_${type}`;
 }
 

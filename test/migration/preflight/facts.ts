@@ -60,7 +60,7 @@ export function target(given: Partial<TargetFacts> = {}): TargetFacts {
     microversion: '2.93',
     limits: {
       compute: { instances: free, cores: free, ram_mib: free, keypairs: free, server_metadata: 128 },
-      volume: { volumes: free, gigabytes: free, per_volume_gigabytes: null, by_type: {} },
+      volume: { volumes: free, gigabytes: free, snapshots: free, per_volume_gigabytes: null, by_type: {} },
       network: { ports: free, networks: free, security_groups: free },
     },
     defaultVolumeType: 'standard',

@@ -19,7 +19,7 @@ function limits(given: {
     volume:
       given.volume === null
         ? null
-        : { volumes: free, gigabytes: free, per_volume_gigabytes: null, by_type: {}, ...given.volume },
+        : { volumes: free, gigabytes: free, snapshots: free, per_volume_gigabytes: null, by_type: {}, ...given.volume },
     network: given.network === null ? null : { ports: free, networks: free, security_groups: free, ...given.network },
   };
 }
@@ -149,8 +149,9 @@ describe('the quota', () => {
         gigabytes: of(1, 5),
         per_volume_gigabytes: 0,
         by_type: { ssd: { volumes: of(1, 2), gigabytes: of(1, 2) } },
+        snapshots: of(0, 3),
       },
-      network: { ports: of(1, 5) },
+      network: { ports: of(1, 5), security_groups: of(1, 5) },
     });
     expect(quotaFinding(over, none)).toBeNull();
   });
@@ -165,5 +166,14 @@ describe('the quota', () => {
     expect(rows).toContainEqual({ quota: 'cores', needed: 4, limit: 20, used: 3 });
     expect(rows).toContainEqual({ quota: 'ports', needed: 2, limit: 50, used: null });
     expect(rows).toContainEqual({ quota: 'gigabytes_ssd', needed: 120, limit: null, used: null });
+  });
+
+  it('says of snapshots and security groups that none are needed, and finds nothing in it however full they are', () => {
+    const full = limits({ volume: { snapshots: of(10, 10) }, network: { security_groups: of(10, 11) } });
+    expect(quotaFinding(full, need)).toBeNull();
+    expect(quotaRows(full, need).slice(-2)).toEqual([
+      { quota: 'snapshots', needed: 0, limit: 10, used: 10 },
+      { quota: 'security_groups', needed: 0, limit: 10, used: 11 },
+    ]);
   });
 });
