@@ -39,7 +39,7 @@ const LONG: readonly InventoryColumn[] = [
   of('snapshots', (vm) => vm.snapshots, right),
   of('networks', (vm) => unique(vm.nics.map(({ network }) => network)).join(', '), { fit: true }),
   of('addresses', (vm) => unique(vm.nics.flatMap((nic) => nic.ip_addresses)).join(', '), { fit: true }),
-  of('findings', (vm) => vm.findings.map(({ code }) => code).join(' '), { fit: true }),
+  of('findings', findingWords, { fit: true }),
 ];
 
 /** For spreadsheets: the words of the JSON, lists in one field. */
@@ -60,7 +60,7 @@ const CSV: readonly InventoryColumn[] = [
   of('allocated_bytes', (vm) => sum(vm, 'allocated_bytes')),
   of('nics', (vm) => vm.nics.map((nic) => nic.label).join(' '), { sortBy: (vm) => vm.nics.length }),
   of('networks', (vm) => vm.nics.map((nic) => nic.network ?? '').join('; ')),
-  of('findings', (vm) => vm.findings.map((finding) => finding.code).join(' ')),
+  of('findings', findingWords),
 ];
 
 const CSV_LONG: readonly InventoryColumn[] = [
@@ -138,6 +138,11 @@ function compare(a: string | number | boolean, b: string | number | boolean): nu
 
 function bare(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/** `CODE`, or `CODE:SUBJECT` where it is about a disk or another part: the words that `--accept` takes. */
+function findingWords({ findings }: InventoryVm): string {
+  return findings.map(({ code, subject }) => (subject === 'vm' ? code : `${code}:${subject}`)).join(' ');
 }
 
 /** Ready first, then what needs a remedy, then what is blocked. */
