@@ -16,11 +16,16 @@ export interface NicMapping {
   keepIp?: boolean;
 }
 
-/** What the server has instead of virtio-scsi and virtio, in Nova's words. */
+/** What the server has instead of virtio-scsi, virtio and the firmware of the VM, in Nova's words. */
 export interface HardwareChoice {
+  /** Which mapping rule says so. */
+  reason: string;
   diskBus?: 'scsi' | 'virtio' | 'sata' | 'ide';
   scsiModel?: string;
   vifModel?: 'virtio' | 'vmxnet3' | 'e1000' | 'e1000e';
+  firmwareType?: 'bios' | 'uefi';
+  /** Further image properties, over those that come from the VM. */
+  properties?: Record<string, string>;
 }
 
 /** Where port groups go, as `--network SRC=DST` says it. SRC may be a glob. */

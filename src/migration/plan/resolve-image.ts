@@ -17,6 +17,8 @@ export function resolveImages(
   options: Pick<MappingOptions, 'imageFormat' | 'name' | 'hardware'>,
   facts: { host: string; now: Date },
 ): ImageSection[] {
+  const { hardware } = options;
+  const said = saidProperties(hardware);
   return disks.map((disk) => {
     const capacity = disk.capacity_bytes ?? 0;
     const { format, reason } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
@@ -26,10 +28,16 @@ export function resolveImages(
       format,
       format_reason: reason,
       min_disk_gib: ceilGib(capacity),
-      properties: imageProperties(withChoice(hardwareOf(vm), options.hardware), {
-        description: `${cloudName(vm.name)} from ${facts.host}, disk ${disk.label}`,
-        builtAt: facts.now,
-      }),
+      properties: {
+        ...imageProperties(withChoice(hardwareOf(vm), hardware), {
+          description: `${cloudName(vm.name)} from ${facts.host}, disk ${disk.label}`,
+          builtAt: facts.now,
+        }),
+        ...said,
+      },
+      ...(hardware === undefined
+        ? {}
+        : { property_reasons: Object.fromEntries(Object.keys(said).map((name) => [name, hardware.reason])) }),
     };
   });
 }
@@ -60,7 +68,20 @@ export function hardwareOf(vm: VmRecord): GuestHardware {
   };
 }
 
-/** The hardware that was asked for in place of virtio-scsi and virtio. */
+/** What a rule says, as image properties: each is said outright, also where it is Nova's default. */
+function saidProperties(choice: HardwareChoice | undefined): Record<string, string> {
+  if (choice === undefined) return {};
+  const { diskBus, scsiModel, vifModel, firmwareType, properties } = choice;
+  return {
+    ...(diskBus === undefined ? {} : { hw_disk_bus: diskBus }),
+    ...(scsiModel === undefined ? {} : { hw_scsi_model: scsiModel }),
+    ...(vifModel === undefined ? {} : { hw_vif_model: vifModel }),
+    ...(firmwareType === undefined ? {} : { hw_firmware_type: firmwareType }),
+    ...properties,
+  };
+}
+
+/** The hardware that was asked for in place of virtio-scsi, virtio and the VM's firmware; what depends on it follows. */
 function withChoice(hardware: GuestHardware, choice: HardwareChoice | undefined): GuestHardware {
   if (choice === undefined) return hardware;
   const bus = choice.diskBus ?? 'scsi';
@@ -68,6 +89,7 @@ function withChoice(hardware: GuestHardware, choice: HardwareChoice | undefined)
     ...hardware,
     disk: { bus, ...(choice.scsiModel === undefined ? {} : { scsiModel: choice.scsiModel }) },
     ...(choice.vifModel === undefined ? {} : { vifModel: choice.vifModel }),
+    ...(choice.firmwareType === undefined ? {} : { firmware: choice.firmwareType === 'uefi' ? 'efi' : 'bios' }),
   };
 }
 

@@ -44,9 +44,12 @@ const savedOptions = z.object({
   volumeTypes: z.record(z.string(), z.object({ type: z.string(), reason: z.string() })).exactOptional(),
   hardware: z
     .object({
+      reason: z.string().default('a mapping rule'),
       diskBus: z.enum(['scsi', 'virtio', 'sata', 'ide']).exactOptional(),
       scsiModel: z.string().exactOptional(),
       vifModel: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
+      firmwareType: z.enum(['bios', 'uefi']).exactOptional(),
+      properties: z.record(z.string(), z.string()).exactOptional(),
     })
     .exactOptional(),
   createFlavor: z.boolean().exactOptional(),

@@ -33,6 +33,8 @@ export const imageSection = z.object({
   format_reason: z.string(),
   min_disk_gib: z.number(),
   properties: z.record(z.string(), z.string()),
+  /** Of those that a mapping rule sets, which one does: by the property's name. */
+  property_reasons: z.record(z.string(), z.string()).exactOptional(),
 });
 
 export const volumeSection = z.object({

@@ -28,7 +28,7 @@ export function explainVm(
     { path: [], text: [`${vm.name}: ${size(vm)}`, ...findings.map(findingLine)].join('\n') },
     ...resolved.images.flatMap((image, index): Comment[] => [
       { path: ['images', index, 'format'], text: image.format_reason },
-      ...propertyReasons(vm, image.properties).map(([key, text]) => ({
+      ...propertyReasons(vm, image).map(([key, text]) => ({
         path: ['images', index, 'properties', key],
         text,
       })),
@@ -114,17 +114,31 @@ function listTypes({ volumeTypes }: Pick<CloudFacts, 'volumeTypes'>): string {
   return names.length === 0 ? '' : `; there are ${some(names.sort())}`;
 }
 
-function propertyReasons(vm: VmRecord, properties: Readonly<Record<string, string>>): [string, string][] {
+/** Properties whose reason tells what the VM has, also where a rule sets another one. */
+const OUTRIGHT: ReadonlySet<string> = new Set(['hw_disk_bus', 'hw_vif_model', 'hw_firmware_type']);
+
+function propertyReasons(
+  vm: VmRecord,
+  { properties, property_reasons: ruled = {} }: ResolvedVm['images'][number],
+): [string, string][] {
   const controllers = [...new Set(vm.disks.map((disk) => disk.controller ?? 'an unknown controller'))].join(', ');
   const models = [...new Set(vm.nics.map((nic) => nic.model ?? 'an unknown model'))].join(', ');
   const reasons: Record<string, string> = {
-    hw_disk_bus: `on ESXi: ${controllers || 'no disk'}; virtio-scsi is what SCS-0102 recommends and what every current Linux has a driver for`,
+    hw_disk_bus: `on ESXi: ${controllers || 'no disk'}${'hw_disk_bus' in ruled ? '' : '; virtio-scsi is what SCS-0102 recommends and what every current Linux has a driver for'}`,
     hw_vif_model: `on ESXi: ${models || 'no NIC'}`,
-    hw_firmware_type: 'as on ESXi: a guest that was installed under EFI boots only so',
+    hw_firmware_type:
+      'hw_firmware_type' in ruled
+        ? `on ESXi: ${vm.firmware ?? 'bios'}`
+        : 'as on ESXi: a guest that was installed under EFI boots only so',
     os_secure_boot: 'as on ESXi, where the hypervisor has it',
     hw_tpm_version: 'a new and empty TPM: what the old one held does not come along',
     hw_cpu_sockets: `as on ESXi: ${vm.cores_per_socket} core(s) a socket`,
     os_type: `from the guest's kind on ESXi: ${vm.guest_id ?? 'unknown'}`,
   };
-  return Object.entries(reasons).filter(([key]) => key in properties);
+  const asOnEsxi = Object.entries(reasons).filter(([key]) => key in properties && !Object.hasOwn(ruled, key));
+  const byRule = Object.entries(ruled).map(([key, rule]): [string, string] => {
+    const was = OUTRIGHT.has(key) ? reasons[key] : undefined;
+    return [key, was === undefined ? rule : `${rule}; ${was}`];
+  });
+  return [...asOnEsxi, ...byRule];
 }

@@ -2,7 +2,7 @@ import { StackferryError } from '../../../core/index.js';
 import type { DiskRecord, NicRecord, VmRecord } from '../../../esxi/index.js';
 import { volumeTypeAspects } from '../../../openstack/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
-import { globFits, type MappingOptions, type NicMapping } from '../options.js';
+import { globFits, type HardwareChoice, type MappingOptions, type NicMapping } from '../options.js';
 import { isWithin } from '../resolve-ports.js';
 import type { MappingRules, NetworkRule, VmRule, VolumeRule } from './schema.js';
 import { expandTemplate } from './template.js';
@@ -28,7 +28,7 @@ export function applyRules(
 ): Partial<MappingOptions> {
   const take = <K extends keyof VmRule>(key: K) => firstWith(vm, rules, key)?.value;
   const serverName = take('server_name');
-  const hardware = take('hardware');
+  const hardware = firstWith(vm, rules, 'hardware');
   const metadata = take('metadata');
   const zone = take('zone');
   const volumeZone = take('volume_zone');
@@ -52,18 +52,21 @@ export function applyRules(
             Object.entries(metadata).map(([key, value]) => [key, expandTemplate(value, vm, host)]),
           ),
         }),
-    ...(hardware === undefined
-      ? {}
-      : {
-          hardware: {
-            ...(hardware.disk_bus === undefined ? {} : { diskBus: hardware.disk_bus }),
-            ...(hardware.scsi_model === undefined ? {} : { scsiModel: hardware.scsi_model }),
-            ...(hardware.vif_model === undefined ? {} : { vifModel: hardware.vif_model }),
-          },
-        }),
+    ...(hardware === undefined ? {} : { hardware: choiceOf(hardware.value, hardware.rule) }),
     ...(Object.keys(volumeTypes).length === 0 ? {} : { volumeTypes }),
     ...said,
     nics: [...(said.nics ?? []), ...nicsOf(vm, rules, said, facts)],
+  };
+}
+
+function choiceOf(said: NonNullable<VmRule['hardware']>, reason: string): HardwareChoice {
+  return {
+    reason,
+    ...(said.disk_bus === undefined ? {} : { diskBus: said.disk_bus }),
+    ...(said.scsi_model === undefined ? {} : { scsiModel: said.scsi_model }),
+    ...(said.vif_model === undefined ? {} : { vifModel: said.vif_model }),
+    ...(said.firmware_type === undefined ? {} : { firmwareType: said.firmware_type }),
+    ...(said.properties === undefined ? {} : { properties: said.properties }),
   };
 }
 

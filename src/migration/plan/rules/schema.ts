@@ -38,6 +38,46 @@ const volumeRule = z
   })
   .describe('The volume type of a disk');
 
+/** Properties that have a field of their own in `hardware`. */
+const OWN_FIELD: Readonly<Record<string, string>> = {
+  hw_disk_bus: 'disk_bus',
+  hw_scsi_model: 'scsi_model',
+  hw_vif_model: 'vif_model',
+  hw_firmware_type: 'firmware_type',
+};
+
+/** Names as in Nova's "Useful image properties"; 255 characters is what Glance keeps. */
+const hardwareProperties = z
+  .record(
+    text.max(255).regex(/^(?:(?:hw_|os_|img_|trait:)\w+|architecture|hypervisor_type|vm_mode)$/, {
+      error: 'a property of the hardware: hw_…, os_…, img_…, trait:…, architecture, hypervisor_type, vm_mode',
+    }),
+    z
+      .string()
+      .max(255)
+      .regex(/^\P{Cc}*$/u, 'no control characters'),
+  )
+  .refine((properties) => Object.keys(properties).every((name) => !Object.hasOwn(OWN_FIELD, name)), {
+    error: `${Object.entries(OWN_FIELD)
+      .map(([name, field]) => `${name} is said as ${field}`)
+      .join(', ')}, beside properties`,
+  });
+
+const hardware = z
+  .strictObject({
+    disk_bus: z.enum(['scsi', 'virtio', 'sata', 'ide']).exactOptional(),
+    scsi_model: z.enum(['virtio-scsi', 'vmpvscsi', 'lsilogic', 'lsisas1068']).exactOptional(),
+    vif_model: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
+    firmware_type: z.enum(['bios', 'uefi']).exactOptional().describe('Instead of what the VM has'),
+    properties: hardwareProperties
+      .exactOptional()
+      .describe('Further image properties, over those that come from the VM: hw_video_model, os_secure_boot …'),
+  })
+  .refine(({ disk_bus = 'scsi', scsi_model }) => scsi_model === undefined || disk_bus === 'scsi', {
+    error: 'scsi_model is for disk_bus scsi',
+  })
+  .describe('What the server has instead of virtio-scsi, virtio and the firmware of the VM');
+
 const vmRule = z
   .strictObject({
     name: glob.exactOptional(),
@@ -50,14 +90,7 @@ const vmRule = z
     server_name: text.exactOptional().describe('A template: {name}, {id}, {uuid}, {host}'),
     key_name: text.exactOptional(),
     security_groups: groups.exactOptional(),
-    hardware: z
-      .strictObject({
-        disk_bus: z.enum(['scsi', 'virtio', 'sata', 'ide']).exactOptional(),
-        scsi_model: z.enum(['virtio-scsi', 'vmpvscsi', 'lsilogic', 'lsisas1068']).exactOptional(),
-        vif_model: z.enum(['virtio', 'vmxnet3', 'e1000', 'e1000e']).exactOptional(),
-      })
-      .exactOptional()
-      .describe('What the server has instead of virtio-scsi and virtio'),
+    hardware: hardware.exactOptional(),
     tags: z.array(text.max(60).regex(/^[^,/]+$/, 'a tag has neither , nor /')).exactOptional(),
     metadata: z
       .record(text.max(255), z.string().max(255))

@@ -12,6 +12,7 @@ import {
   tellsApart,
   typeWith,
 } from '../../../../src/migration/plan/rules/index.js';
+import { describeVm, explainVm } from '../../../../src/migration/plan/document/index.js';
 import { resolveVm } from '../../../../src/migration/resolve-vm.js';
 import type { VmRecord } from '../../../../src/esxi/index.js';
 import { disk, nic, vm } from '../../sample-vm.js';
@@ -191,7 +192,7 @@ describe('rules for VMs', () => {
       name: 'db01-new',
       tags: ['moved'],
       keyName: 'alice',
-      hardware: { diskBus: 'sata', vifModel: 'e1000' },
+      hardware: { reason: 'vms rule 5', diskBus: 'sata', vifModel: 'e1000' },
       securityGroups: ['web'],
       volumeZone: 'az1',
       nics: [],
@@ -215,6 +216,54 @@ describe('rules for VMs', () => {
     expect(resolved.images[0]?.properties).toMatchObject({ hw_disk_bus: 'sata', hw_vif_model: 'e1000' });
     expect(resolved.images[0]?.properties).not.toHaveProperty('hw_scsi_model');
     expect(resolved.server).toMatchObject({ tags: ['t'], metadata: { a: 'b', stackferry_vm: 'db01' } });
+  });
+
+  it('set firmware and further properties over those of the VM, each with the rule as its reason', () => {
+    const given = {
+      vms: [
+        { guest_id: 'windows*', hardware: { vif_model: 'e1000e' } },
+        {
+          name: 'db*',
+          hardware: { firmware_type: 'uefi', properties: { hw_video_model: 'virtio', os_distro: 'sles' } },
+        },
+        { hardware: { disk_bus: 'virtio' } },
+      ],
+    };
+    const options = { ...defaultMapping, networks: [{ source: '*', target: 'prod' }], ...apply(source, given) };
+    const resolved = resolveVm(source, ['scsi0:0'], options, cloudFacts(), { host: 'h', now: new Date(0) });
+    const [image] = resolved.images;
+    expect(image?.properties).toMatchObject({
+      hw_firmware_type: 'uefi',
+      hw_machine_type: 'q35', // follows from the firmware
+      hw_video_model: 'virtio',
+      os_distro: 'sles',
+      hw_disk_bus: 'scsi', // rule 3 has hardware too, and is not the first
+      hw_vif_model: 'virtio',
+    });
+    expect(image?.property_reasons).toEqual({
+      hw_firmware_type: 'vms rule 2',
+      hw_video_model: 'vms rule 2',
+      os_distro: 'vms rule 2',
+    });
+    const planned = describeVm(source, [], resolved, cloudFacts());
+    const comments = explainVm(source, planned, resolved, cloudFacts(), []);
+    const why = (key: string) => comments.find(({ path }) => path.at(-1) === key)?.text;
+    expect(why('hw_firmware_type')).toBe('vms rule 2; on ESXi: bios');
+    expect(why('hw_video_model')).toBe('vms rule 2');
+    expect(why('hw_vif_model')).toBe('on ESXi: vmxnet3');
+  });
+
+  it('give BIOS to a guest of EFI, without what belongs to EFI, where a rule says so', () => {
+    const efi = vm({ firmware: 'efi', secure_boot: true });
+    const options = { ...defaultMapping, networks: [{ source: '*', target: 'prod' }] };
+    const of = (given: object) =>
+      resolveVm(efi, ['scsi0:0'], { ...options, ...apply(efi, given) }, cloudFacts(), { host: 'h', now: new Date(0) })
+        .images[0]?.properties ?? {};
+    expect(of({})).toMatchObject({ hw_firmware_type: 'uefi', os_secure_boot: 'optional' });
+    const ruled = of({ vms: [{ hardware: { firmware_type: 'bios' } }] });
+    expect(ruled).toMatchObject({ hw_firmware_type: 'bios' });
+    expect(ruled).not.toHaveProperty('os_secure_boot');
+    expect(ruled).not.toHaveProperty('hw_machine_type');
   });
 
   it('say which project a VM belongs to', () => {
@@ -257,6 +306,21 @@ describe('parseRules', () => {
     ['no YAML', 'a: [', /line 1/],
     ['a newer version', 'version: 2', /version 2, and this program knows versions up to 1/],
     ['an unknown condition', 'version: 1\nnetworks: [{ portgroup: x, network: y }]', /networks\.0.*portgroup/],
+    [
+      'a SCSI model on another bus',
+      'version: 1\nvms: [{ hardware: { disk_bus: sata, scsi_model: virtio-scsi } }]',
+      /vms\.0\.hardware: scsi_model is for disk_bus scsi/,
+    ],
+    [
+      'a property that is no hardware',
+      'version: 1\nvms: [{ hardware: { properties: { owner: x } } }]',
+      /vms\.0\.hardware\.properties\.owner/,
+    ],
+    [
+      'a property that has a field of its own',
+      'version: 1\nvms: [{ hardware: { properties: { hw_disk_bus: sata } } }]',
+      /hw_disk_bus is said as disk_bus/,
+    ],
     ['both type and aspects', 'version: 1\nvolumes: [{ type: a, aspects: [b] }]', /either type or aspects/],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseRules(text, 'rules.yaml')).toThrow(message);
