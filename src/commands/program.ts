@@ -57,7 +57,10 @@ export function buildProgram(app: App): Command {
     )
     .version(app.version, '-V, --version', 'print the version')
     .exitOverride((error) => {
-      throw usageErrorOf(error) ?? error;
+      // Options behind a word that is no command are unknown because the word is.
+      const [wanted] = program.args;
+      const isWord = error.code === 'commander.unknownOption' && wanted?.startsWith('-') === false;
+      throw isWord ? noCommand(wanted, program) : (usageErrorOf(error) ?? error);
     })
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: () => undefined })
     .showSuggestionAfterError(true)

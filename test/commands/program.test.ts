@@ -6,6 +6,13 @@ describe('a wrong command line', () => {
     ['nonsense', 'There is no command "nonsense".', 'List them with: stackferry --help'],
     ['migrte', 'There is no command "migrte".', 'Did you mean migrate? List them with: stackferry --help'],
     ['inv', 'There is no command "inv".', 'Did you mean inventory? List them with: stackferry --help'],
+    [
+      'migrte --vm x -f json',
+      'There is no command "migrte".',
+      'Did you mean migrate? List them with: stackferry --help',
+    ],
+    ['-q bogus --vm=x', 'There is no command "bogus".', 'List them with: stackferry --help'],
+    ['--nonsense bogus', "Unknown option '--nonsense'.", 'See: stackferry --help'],
     ['help migrte', 'There is no command "migrte".', 'Did you mean migrate? List them with: stackferry --help'],
     ['migrate --vn x', "Unknown option '--vn'.", '(Did you mean --vm?) See: stackferry migrate --help'],
     ['doctor --esxi-password=hunter2', "Unknown option '--esxi-password'.", 'See: stackferry doctor --help'],
