@@ -1,5 +1,6 @@
 export { systemClock } from './clock.js';
 export type { Clock, Context, Log } from './context.js';
+export { deferred, type Deferred } from './deferred.js';
 export {
   InterruptedError,
   StackferryError,

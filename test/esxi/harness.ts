@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { StackferryError, systemClock, type Context } from '../../src/core/index.js';
-import type { CommandResult, RemoteShell } from '../../src/esxi/ssh/shell.js';
+import type { CommandResult, RemoteShell, StreamedOptions } from '../../src/esxi/ssh/shell.js';
 
 /** Two datastores of every fake host: a plain label, and one with blanks, parentheses and an umlaut. */
 export const DS1 = { name: 'datastore1', uuid: '5e0026d9-a647150e-d8a8-4cedfb76e9d5' };
@@ -121,6 +121,7 @@ export class LocalShell implements RemoteShell {
     this.commands.push(command);
     if (this.hangs?.test(command)) return Promise.reject(new StackferryError('esxi.command_timeout', 'It hangs.'));
     const child = this.#spawn(command);
+    child.stdin.end();
     return new Promise((resolve, reject) => {
       const stdout: Buffer[] = [];
       const stderr: Buffer[] = [];
@@ -133,15 +134,16 @@ export class LocalShell implements RemoteShell {
     });
   }
 
-  stream(command: string): ReturnType<RemoteShell['stream']> {
+  stream(command: string, options: StreamedOptions = {}): ReturnType<RemoteShell['stream']> {
     this.commands.push(command);
     const child = this.#spawn(command);
+    if (options.openStdin !== true) child.stdin.end();
     const stderr: Buffer[] = [];
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     const finished = new Promise<{ exitCode: number | null; signal: string | null; stderr: string }>((resolve) => {
       child.on('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: Buffer.concat(stderr).toString() }));
     });
-    return Promise.resolve({ stdout: child.stdout, finished, kill: () => child.kill() });
+    return Promise.resolve({ stdout: child.stdout, stdin: child.stdin, finished, kill: () => child.kill() });
   }
 
   close(): Promise<void> {
@@ -165,7 +167,7 @@ export class LocalShell implements RemoteShell {
       : ['/usr/bin/unshare', ['--user', '--map-root-user', `--root=${this.#root}`]];
     return spawn(program, [...args, '/bin/sh', '-c', `${dd}${missing}${command}`], {
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
   }
 }

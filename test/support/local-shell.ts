@@ -56,11 +56,12 @@ export function localShell(volumes: string): LocalShell {
         );
       });
     },
-    stream: (command): Promise<RunningCommand> => {
+    stream: (command, options = {}): Promise<RunningCommand> => {
       roundTrips++;
       shell.commands.push(command);
       const fault = shell.onStream(command, ++streams) ?? {};
-      const child = spawn('busybox', argumentsOf(command), { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn('busybox', argumentsOf(command), { stdio: ['pipe', 'pipe', 'pipe'] });
+      if (options.openStdin !== true) child.stdin.end();
       const stdout = new PassThrough();
       let passed = 0;
       let cut = false;
@@ -98,7 +99,7 @@ export function localShell(volumes: string): LocalShell {
         child.kill('SIGKILL');
         stdout.destroy();
       };
-      return Promise.resolve({ stdout, finished, kill });
+      return Promise.resolve({ stdout, stdin: child.stdin, finished, kill });
     },
     close: () => Promise.resolve(),
   };

@@ -15,7 +15,7 @@ import { HostKeyRules } from './host-key.js';
 import { loadIdentities } from './keys.js';
 import { inTurn } from './refusals.js';
 import { collect, follow, shorten } from './running.js';
-import type { CommandResult, RunOptions, RunningCommand, StreamOptions } from './shell.js';
+import type { CommandResult, RunOptions, RunningCommand, StreamOptions, StreamedOptions } from './shell.js';
 import type { SshFacts, SshShell, SshTarget } from './target.js';
 
 /** Tries of a command that only reads, the first included; the delay doubles. */
@@ -80,16 +80,16 @@ class Pool implements SshShell {
   async run(command: string, options: RunOptions & { once?: boolean } = {}): Promise<CommandResult> {
     return this.#persist(command, options, options.once === true, async (signal, sent) => {
       const connection = await this.#leastBusy(signal);
-      const running = await this.#start(connection, command, signal, sent, options.input);
+      const running = await this.#start(connection, command, signal, sent, options.input ?? '');
       return collect(connection, command, running, options);
     });
   }
 
-  async stream(command: string, options: StreamOptions = {}): Promise<RunningCommand> {
+  async stream(command: string, options: StreamedOptions = {}): Promise<RunningCommand> {
     return this.#persist(command, options, false, async (signal, sent) => {
       const connection = await this.#reserveForStream(signal);
       try {
-        const running = await this.#start(connection, command, signal, sent, undefined);
+        const running = await this.#start(connection, command, signal, sent, options.openStdin === true ? null : '');
         void running.finished.then(() => connection.streams--);
         return running;
       } catch (error) {
@@ -111,7 +111,7 @@ class Pool implements SshShell {
     command: string,
     signal: AbortSignal,
     sent: () => void,
-    input: string | undefined,
+    input: string | null,
   ): Promise<RunningCommand> {
     return connection.exec(
       command,

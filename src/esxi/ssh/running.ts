@@ -54,8 +54,11 @@ class Output extends Readable {
   }
 }
 
-/** Starts reading a command whose channel has just opened. `input` goes to its standard input, which is then closed. */
-export function follow(channel: ClientChannel, signal: AbortSignal, input: string | undefined): RunningCommand {
+/**
+ * Starts reading a command whose channel has just opened. `input` goes to its standard input, which is then closed;
+ * null leaves it open.
+ */
+export function follow(channel: ClientChannel, signal: AbortSignal, input: string | null): RunningCommand {
   let exitCode: number | null = null;
   let exitSignal: string | null = null;
   let stderr = '';
@@ -109,11 +112,11 @@ export function follow(channel: ClientChannel, signal: AbortSignal, input: strin
     kill(interruption(signal));
   });
   // EPIPE and the like on stdin are told by the exit status.
-  if (input === undefined) channel.end();
-  else channel.end(input);
+  if (input !== null) channel.end(input);
 
   return {
     stdout,
+    stdin: channel,
     finished,
     kill: () => {
       kill();

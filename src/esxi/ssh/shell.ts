@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What a remote command left behind. */
 export interface CommandResult {
@@ -10,6 +10,11 @@ export interface CommandResult {
 export interface StreamOptions {
   /** Ends this command instead of the context's signal: for cleaning up after an interrupt. */
   signal?: AbortSignal;
+}
+
+export interface StreamedOptions extends StreamOptions {
+  /** Keep the command's standard input open: `stdin` of the result writes to it. Otherwise it is closed at once. */
+  openStdin?: boolean;
 }
 
 export interface RunOptions extends StreamOptions {
@@ -24,6 +29,8 @@ export interface RunOptions extends StreamOptions {
 /** A command whose output is read as it comes. */
 export interface RunningCommand {
   stdout: Readable;
+  /** Its standard input; a write after its end is lost without an error, which the exit status tells. */
+  stdin: Writable;
   /**
    * Settles when the channel has closed and never rejects. A connection that was cut resolves with `exitCode: null`:
    * the caller must demand exit status 0 **and** the bytes it expects, for ssh2 ends a cut stream without an error.
@@ -45,7 +52,7 @@ export interface RemoteShell {
   /** Runs a command to its end. Rejects when no exit status arrived; a non-zero status is the caller's to judge. */
   run(command: string, options?: RunOptions & { once?: boolean }): Promise<CommandResult>;
   /** Starts a command and streams its stdout, with back-pressure. Never reconnects by itself once bytes have flowed. */
-  stream(command: string, options?: StreamOptions): Promise<RunningCommand>;
+  stream(command: string, options?: StreamedOptions): Promise<RunningCommand>;
   /** Round trips so far (commands run or streamed). */
   readonly roundTrips: number;
   close(): Promise<void>;

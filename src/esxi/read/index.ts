@@ -1,0 +1,3 @@
+/** Disks on a host, read range by range over several connections at once. */
+export { fileRead, type RemoteFile } from './file-read.js';
+export { ParallelReader, type ReadOptions } from './parallel-reader.js';
