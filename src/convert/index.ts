@@ -5,3 +5,14 @@ export { checkSource } from './check-source.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';
 export { assertQemuNbd, qemuFormats } from './qemu-tools.js';
+export {
+  encodeQcow2,
+  encodeRaw,
+  imageEncoders,
+  type EncodedImage,
+  type EncodeRequest,
+  type ImageEncoder,
+  type ImageFormat,
+  type ImageRun,
+  type Qcow2Request,
+} from './encode/index.js';
