@@ -29,11 +29,15 @@ function nextSteps(failure: RunFailure, cause: unknown, called: CalledCommand): 
   const same = called.again
     ? `the same command with --resume --run ${run} instead of --again`
     : 'the same command again';
-  return [
-    see,
-    `${exitCode === 3 ? 'Then' : 'Go on'}: ${same}`,
-    ...(failure.undoable ? [`Undo: stackferry rollback ${run}`] : []),
-  ];
+  return [see, `${exitCode === 3 ? 'Then' : 'Go on'}: ${same}`, ...undo(failure, cause)];
+}
+
+/** A copy that is whole is not made again: where it may be what is wrong, it has to go first. */
+function undo({ undoable, result: { run } }: RunFailure, cause: unknown): string[] {
+  if (isCode(cause, 'convert.content_differs')) {
+    return [`To copy the disks anew, undo first: stackferry rollback ${run}; then the same command again`];
+  }
+  return undoable ? [`Undo: stackferry rollback ${run}`] : [];
 }
 
 /** Commands whose result is that of a run in the cloud, and those that print files. */

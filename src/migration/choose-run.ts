@@ -1,6 +1,7 @@
 import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import type { VmRecord } from '../esxi/index.js';
 import { isUnfinished, isWithoutServer, severalRuns } from './find-run.js';
+import { assertFolderFree } from './output-folder.js';
 import { isPartial, leftOut } from './next-command.js';
 import type { MigrateRequest, SourceRequest } from './migrate.js';
 import type { MappingOptions } from './plan/options.js';
@@ -30,17 +31,21 @@ export type RunChoice =
 /**
  * Which run to work on: the one that was named, the VM's unfinished one, or a new one.
  * @throws StackferryError `run.disks_changed` where the VM has a disk that it had not when its run began;
- * `run.unreadable` where a run that cannot be read may be of this VM; `usage` where several unfinished ones fit.
+ * `run.unreadable` where a run that cannot be read may be of this VM; `usage` where several unfinished ones fit;
+ * `output.in_use` where a run would begin in a folder that holds another VM's disks.
  */
 export async function openOrBegin(base: SessionBase, request: MigrateRequest): Promise<RunChoice> {
   if (request.resume !== undefined) return { resume: request.resume };
   const host = await base.doors.host(base.ctx);
   const { vm } = await readSource(host, request.source.selector);
   const begin = { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } };
-  if (request.again) return begin;
   const key = { ...begin.vm, host: request.source.address.host };
-  const notice = (message: string) => base.ctx.events.emit({ kind: 'notice', message });
   const { runs, unreadable } = await base.store.survey();
+  if (request.again) {
+    assertFolder(runs, vm, request.source);
+    return begin;
+  }
+  const notice = (message: string) => base.ctx.events.emit({ kind: 'notice', message });
   const own = runs.filter((state) => isRunOf(state, key));
 
   const standing = await standingRun(base, own);
@@ -63,6 +68,7 @@ export async function openOrBegin(base: SessionBase, request: MigrateRequest): P
     return { resume: found.run };
   }
   assertNoneHidden(unreadable, key, ', or make another server without regard to it: --again');
+  assertFolder(runs, vm, request.source);
   for (const state of open) {
     const source = section(state, 'source');
     if (source) notice(`Run ${state.run} of ${vm.name} is unfinished, too: ${otherwise(source, request.source)}.`);
@@ -90,6 +96,16 @@ function openRunOf(open: readonly RunState[], vm: VmRecord, request: SourceReque
   }
   // One that was cut off before it knew its disks has made nothing yet.
   return open.findLast((state) => section(state, 'source') === undefined);
+}
+
+function assertFolder(runs: readonly RunState[], vm: VmRecord, request: SourceRequest): void {
+  const key = { id: vm.id, uuid: vm.uuid, host: request.address.host };
+  assertFolderFree(runs, {
+    name: vm.name,
+    owns: (state) => isRunOf(state, key),
+    outputDir: request.outputDir,
+    labels: chooseDisks(vm, diskChoice(request)),
+  });
 }
 
 /** How a run differs from what is asked for now. */
@@ -216,14 +232,29 @@ export function diskChoice(request: SourceRequest): { only?: string[]; skip?: st
   };
 }
 
-/** The run that `export` may go on with: same host, disks and folder, nothing beyond the copy begun. */
+/**
+ * The run that `export` goes on with: same host, disks and folder, its copy not complete, or the conversion behind it
+ * failed.
+ * @throws StackferryError `output.in_use` where there is none, and the folder holds another VM's disks.
+ */
 export function halfExportedRun(runs: readonly RunState[], vm: VmRecord, request: SourceRequest): RunState | undefined {
   const key = { id: vm.id, uuid: vm.uuid, host: request.address.host };
   const wanted = chooseDisks(vm, diskChoice(request)).join();
-  return runs.findLast((state) => {
+  const found = runs.findLast((state) => {
     const source = section(state, 'source');
     if (!source || state.command !== 'export' || !isUnfinished(state) || !isRunOf(state, key)) return false;
     const sameFolder = request.outputDir === undefined ? source.ownDir : source.outputDir === request.outputDir;
-    return sameFolder && source.labels.join() === wanted && state.steps.get('recheck')?.state !== 'done';
+    const goesOn = state.steps.get('recheck')?.state !== 'done' || hasFailedConversion(state);
+    return sameFolder && source.labels.join() === wanted && goesOn;
   });
+  if (!found) assertFolder(runs, vm, request);
+  return found;
+}
+
+/** What was copied stands; `export --disk-format` or `convert` could not make an image of it. */
+function hasFailedConversion(state: RunState): boolean {
+  return (
+    state.state === 'failed' &&
+    [...state.steps].some(([key, step]) => key.startsWith('convert:') && step.state === 'failed')
+  );
 }

@@ -116,6 +116,13 @@ describe('a failure of a run', () => {
       line,
       'status r1   Then: the same command again\n',
     ],
+    [
+      'a copy that may be bad',
+      new StackferryError('convert.content_differs', 'x'),
+      false,
+      ['export', '--vm', 'web01'],
+      'Go on: the same command again   To copy the disks anew, undo first: stackferry rollback r1; then the same command again\n',
+    ],
     ['wrong usage', new UsageError('No.'), true, line, 'See: stackferry status r1\n'],
     ['the answer no', new StackferryError('declined', 'No.'), true, line, 'See: stackferry status r1\n'],
     ['a rollback', wrong, true, ['rollback', 'r1'], 'See: stackferry status r1\n'],

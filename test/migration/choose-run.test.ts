@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { StackferryEvent } from '../../src/core/index.js';
@@ -31,6 +31,13 @@ const noServer = [
   done('volume:scsi0:0', volume),
   closed('done'),
 ];
+
+const unequal = (label: string) => ({
+  kind: 'step.failed',
+  step: `convert:${label}`,
+  code: 'convert.content_differs',
+  message: 'The image made of it is not its copy.',
+});
 
 /** What `migrate` has, with a host that holds this VM and a cloud that holds all that was ever made. */
 async function newBase(now: VmRecord = two): Promise<SessionBase & { seen: StackferryEvent[] }> {
@@ -203,6 +210,12 @@ describe('a run that is resumed by its id', () => {
 describe('export goes on with', () => {
   it.each<[string, Parameters<typeof plantRun>[2], Partial<SourceRequest>, boolean]>([
     ['a half copy of the same disks', {}, {}, true],
+    [
+      'a whole copy whose conversion failed',
+      { lines: [...copied('scsi0:0', 'scsi0:1'), unequal('scsi0:1'), closed('failed')] },
+      {},
+      true,
+    ],
     ['no whole copy', { lines: copied('scsi0:0', 'scsi0:1') }, {}, false],
     ['no half copy of some disks where all are wanted', { labels: ['scsi0:0'] }, {}, false],
     ['a half copy of some disks where they are wanted', { labels: ['scsi0:0'] }, { onlyDisks: ['scsi0:0'] }, true],
@@ -215,5 +228,57 @@ describe('export goes on with', () => {
     const { store } = await newBase();
     await plantRun(store, 'r1', { vm: two, command: 'export', ...planted });
     expect(halfExportedRun(await store.list(), two, asked(source).source)?.run).toBe(found ? 'r1' : undefined);
+  });
+});
+
+describe('a folder that holds the disks of another VM', () => {
+  const other = vm({ id: '13', name: 'db01', uuid: null, disks: two.disks });
+  const inUse = (dir: string) => ({
+    code: 'output.in_use',
+    exitCode: 2,
+    message: `${dir} holds disks of db01 (run r1), and those of web01 would have the same names there: scsi0-0, scsi0-1.`,
+    hint: `Give each VM a folder of its own: --output ${dir}/web01`,
+  });
+
+  it('is refused to migrate and to export, also by another name of it', async () => {
+    const base = await newBase();
+    const dir = await folder();
+    await plantRun(base.store, 'r1', { vm: other, command: 'export', outputDir: dir });
+    await expect(openOrBegin(base, asked({ outputDir: dir }))).rejects.toMatchObject(inUse(dir));
+    await expect(openOrBegin(base, asked({ outputDir: dir }, { again: true }))).rejects.toMatchObject(inUse(dir));
+    const runs = await base.store.list();
+    expect(() => halfExportedRun(runs, two, asked({ outputDir: dir }).source)).toThrow(
+      expect.objectContaining(inUse(dir)) as Error,
+    );
+    const link = join(await folder(), 'link');
+    await symlink(dir, link);
+    await expect(openOrBegin(base, asked({ outputDir: link }))).rejects.toMatchObject(inUse(link));
+    // Other names there, another folder, or a folder of the run's own.
+    expect(await openOrBegin(base, asked({ outputDir: await folder() }))).toEqual(begins);
+    expect(await openOrBegin(base, asked())).toEqual(begins);
+    await plantRun(base.store, 'r1', { vm: other, command: 'export', outputDir: dir, labels: ['scsi0:1'] });
+    expect(await openOrBegin(base, asked({ outputDir: dir, skipDisks: ['scsi0:1'] }))).toEqual(begins);
+  });
+
+  it.each(['done', 'rolled_back'])('counts after a run that is %s as long as files are there', async (state) => {
+    const base = await newBase();
+    const dir = await folder();
+    await plantRun(base.store, 'r1', { vm: other, outputDir: dir, lines: [closed(state)] });
+    expect(await openOrBegin(base, asked({ outputDir: dir }))).toEqual(begins);
+    await mkdir(join(dir, 'scsi0-0'));
+    await writeFile(join(dir, 'scsi0-1.qcow2'), '');
+    await expect(openOrBegin(base, asked({ outputDir: dir }))).rejects.toMatchObject(inUse(dir));
+  });
+
+  it('is free to the VM whose they are, on its host', async () => {
+    const base = await newBase();
+    const dir = await folder();
+    await plantRun(base.store, 'r1', { vm: two, outputDir: dir, lines: [closed('rolled_back')] });
+    await mkdir(join(dir, 'scsi0-0'));
+    expect(await openOrBegin(base, asked({ outputDir: dir }))).toEqual(begins);
+    const elsewhere = { host: 'esx2', port: 22, user: 'root' };
+    await expect(openOrBegin(base, asked({ outputDir: dir, address: elsewhere }))).rejects.toMatchObject({
+      code: 'output.in_use',
+    });
   });
 });
