@@ -63,10 +63,11 @@ export class RangeList implements Iterable<Range> {
     if (at < offset + length) yield { offset: at, length: offset + length - at };
   }
 
-  /** Each range grown to whole units (clusters, chunks), cut at `end`. */
+  /** Each range before `end` grown to whole units (clusters, chunks), cut at `end`. */
   aligned(unit: number, end: number): RangeList {
     const builder = new RangeListBuilder();
     for (const { offset, length } of this) {
+      if (offset >= end) break;
       const from = Math.floor(offset / unit) * unit;
       const to = Math.min(end, Math.ceil((offset + length) / unit) * unit);
       if (to > from) builder.add(from, to - from);
@@ -86,7 +87,7 @@ export class RangeList implements Iterable<Range> {
   }
 }
 
-/** Collects ranges that come in ascending order. */
+/** Collects ranges that come in ascending order of their offsets; they may touch and overlap. */
 export class RangeListBuilder {
   readonly #most: number;
   #bounds = new Float64Array(64);
@@ -95,6 +96,7 @@ export class RangeListBuilder {
   #gap = 0;
 
   constructor(most = MOST_RANGES) {
+    if (most < 1) throw new RangeError('a list keeps one range at least');
     this.#most = most;
   }
 
