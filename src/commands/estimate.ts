@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
 import { UsageError, formatBytes, formatRate, formatSeconds, parseDuration, parseRate } from '../core/index.js';
-import type { Estimate, Figure, VmEstimate } from '../migration/estimate/index.js';
+import type { Estimate, EstimateRequest, Figure, VmEstimate } from '../migration/estimate/index.js';
+import type { PlanDocument } from '../migration/plan/document/index.js';
 import type { Column } from '../ui/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
@@ -82,22 +83,45 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       given: { ...(copy === undefined ? {} : { copy }), ...(upload === undefined ? {} : { upload }) },
       budgetSeconds,
       options: { imageFormat: options.imageFormat },
+      ...(plan === undefined ? {} : decided(plan)),
     });
-    terminal.out(await render(options.format, made, columns(budgetSeconds !== null), made.vms));
+    const shown = options.format === 'csv' ? csvColumns : columns(budgetSeconds !== null);
+    terminal.out(await render(options.format, made, shown, made.vms, terminal.tableWidth));
     if (options.format === 'table') terminal.err(summary(made));
   });
 }
 
+/** What a plan says of its VMs and an estimate counts with. */
+function decided(plan: PlanDocument): Pick<EstimateRequest, 'accept' | 'skipDisks'> {
+  return { accept: plan.accept, skipDisks: new Map(plan.vms.map((item) => [item.vm.id, item.skip_disks])) };
+}
+
+/** For programs and spreadsheets: the fields of the JSON, in bytes and seconds. */
+const csvColumns: Column<VmEstimate>[] = [
+  { name: 'vm', value: (row) => row.vm },
+  { name: 'id', value: (row) => row.id },
+  { name: 'power_state', value: (row) => row.power_state },
+  { name: 'copy_bytes', value: (row) => row.copy_bytes },
+  { name: 'upload_bytes', value: (row) => row.upload_bytes },
+  { name: 'staging_bytes', value: (row) => row.staging_bytes },
+  { name: 'volume_gib', value: (row) => row.volume_gib },
+  { name: 'downtime_seconds', value: (row) => row.downtime_seconds },
+  { name: 'blocked', value: (row) => row.blocked.join(' ') },
+  { name: 'fits', value: (row) => row.fits },
+];
+
 function columns(budget: boolean): Column<VmEstimate>[] {
   return [
-    { name: 'vm', value: (row) => row.vm },
+    { name: 'vm', value: (row) => row.vm, fit: true },
     { name: 'power', value: (row) => row.power_state },
     { name: 'copy', value: (row) => formatBytes(row.copy_bytes), align: 'right' },
     { name: 'upload', value: (row) => formatBytes(row.upload_bytes), align: 'right' },
     { name: 'staging', value: (row) => formatBytes(row.staging_bytes), align: 'right' },
     { name: 'volumes', value: (row) => `${row.volume_gib} GiB`, align: 'right' },
     { name: 'downtime', value: (row) => formatSeconds(row.downtime_seconds), align: 'right' },
-    ...(budget ? [{ name: 'fits', value: (row: VmEstimate) => row.fits } satisfies Column<VmEstimate>] : []),
+    budget
+      ? { name: 'fits', value: (row) => (row.blocked.length > 0 ? `blocked: ${row.blocked.join(' ')}` : row.fits) }
+      : { name: 'blocked', value: (row) => (row.blocked.length > 0 ? row.blocked.join(' ') : null) },
   ];
 }
 
@@ -108,6 +132,11 @@ function summary({ rates, totals, budget }: Estimate): string {
     `${totals.vms} VM(s), one after another: ${formatBytes(totals.copy_bytes)} to copy, ${formatBytes(totals.upload_bytes)} to upload, about ${formatSeconds(totals.seconds)}; ${formatBytes(totals.staging_bytes)} free space here.`,
     `Rates: copy ${rate(rates.copy)}, convert ${rate(rates.convert)}, upload ${rate(rates.upload)}; volumes ${rates.volumePerGib.value.toFixed(1)} s a GiB (${rates.volumePerGib.source}), ${formatSeconds(rates.fixed.value)} for the rest (${rates.fixed.source}).`,
   ];
+  if (totals.blocked > 0) {
+    lines.push(
+      `${totals.blocked} VM(s) cannot move as they are, and are not counted; what to do: stackferry check --vm NAME`,
+    );
+  }
   if (budget) {
     const list = budget.fit_together.length === 0 ? 'none' : budget.fit_together.join(', ');
     lines.push(

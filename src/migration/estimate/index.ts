@@ -1,8 +1,11 @@
 import { StackferryError } from '../../core/index.js';
 import { selectVms, type EsxiHost, type Inventory, type VmRecord } from '../../esxi/index.js';
+import { standing } from '../findings/accept.js';
+import { findingsOf } from '../findings/index.js';
 import type { MappingOptions } from '../plan/options.js';
+import { standingBlockers } from '../read-source.js';
 import type { SessionBase } from '../session.js';
-import { estimate, type Estimate } from './model.js';
+import { estimate, type Estimate, type EstimateItem } from './model.js';
 import { assumed, ratesOfRuns, type Figure, type Rates } from './rates.js';
 
 export type { Estimate, VmEstimate } from './model.js';
@@ -20,6 +23,10 @@ export interface EstimateRequest {
   given: { copy?: number; upload?: number };
   budgetSeconds: number | null;
   options: Pick<MappingOptions, 'imageFormat'>;
+  /** `CODE` or `CODE:SUBJECT` that a plan takes knowingly. */
+  accept?: readonly string[];
+  /** Labels of the disks that a plan leaves behind, by the VM's id. */
+  skipDisks?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** So many MiB are read to see how fast the host is; of a running VM nothing can be read. */
@@ -39,11 +46,24 @@ export async function estimateVms(base: SessionBase, request: EstimateRequest): 
     value === undefined ? undefined : { value, source: 'given' };
   const copy = given(request.given.copy) ?? (host && (await measure(host, vms)));
   return estimate(
-    vms,
+    vms.map((vm) => itemOf(vm, inventory, request)),
     { ...rates, copy: copy ?? rates.copy, upload: given(request.given.upload) ?? rates.upload },
     request.options,
     request.budgetSeconds,
   );
+}
+
+/** What of the VM moves, and what `migrate` would refuse it for. That it runs is not among it: its downtime is estimated. */
+function itemOf(
+  vm: VmRecord,
+  inventory: Inventory,
+  { accept = [], skipDisks }: Pick<EstimateRequest, 'accept' | 'skipDisks'>,
+): EstimateItem {
+  const skipped = skipDisks?.get(vm.id) ?? [];
+  const labels = vm.disks.map(({ label }) => label).filter((label) => !skipped.includes(label));
+  const source = { inventory, vm, findings: findingsOf(vm, inventory) };
+  const blockers = standing(standingBlockers(source, labels, { powerOff: true }), accept).standing;
+  return { vm, labels, blocked: [...new Set(blockers.map(({ code }) => code))] };
 }
 
 /** The rate of one connection, read from a disk of one of the VMs; undefined where none can be read. */

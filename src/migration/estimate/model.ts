@@ -19,15 +19,20 @@ export interface VmEstimate {
   seconds: { copy: number; convert: number; upload: number; volume: number; fixed: number; total: number };
   /** The source stays off all the while: the copy is cold. */
   downtime_seconds: number;
-  /** Null without a budget. */
+  /** Codes of the blockers that stand, each once: as it is now it cannot move. That it runs is none, for it is shut down. */
+  blocked: string[];
+  /** Null without a budget; false for what is blocked, however small it is. */
   fits: boolean | null;
 }
 
 export interface Estimate {
   rates: Rates;
   vms: VmEstimate[];
+  /** Of the VMs that can move. */
   totals: {
     vms: number;
+    /** VMs that cannot, and are not counted in the rest. */
+    blocked: number;
     copy_bytes: number;
     upload_bytes: number;
     /** The largest of them: VMs are moved one after another, and each leaves its space to the next. */
@@ -44,20 +49,30 @@ export interface Estimate {
   } | null;
 }
 
+/** A VM that is to be moved: which of its disks, and the codes of what stands in its way. */
+export interface EstimateItem {
+  vm: VmRecord;
+  /** Labels of the disks that move. */
+  labels: readonly string[];
+  blocked: readonly string[];
+}
+
 /** Estimates VMs that are moved one after another, as `migrate` does. Pure. */
 export function estimate(
-  vms: readonly VmRecord[],
+  items: readonly EstimateItem[],
   rates: Rates,
   options: Pick<MappingOptions, 'imageFormat'>,
   budgetSeconds: number | null,
 ): Estimate {
-  const estimates = vms.map((vm) => estimateVm(vm, rates, options, budgetSeconds));
+  const all = items.map((item) => estimateVm(item, rates, options, budgetSeconds));
+  const estimates = all.filter(({ blocked }) => blocked.length === 0);
   const sum = (pick: (item: VmEstimate) => number) => estimates.reduce((total, item) => total + pick(item), 0);
   return {
     rates,
-    vms: estimates,
+    vms: all,
     totals: {
       vms: estimates.length,
+      blocked: all.length - estimates.length,
       copy_bytes: sum((item) => item.copy_bytes),
       upload_bytes: sum((item) => item.upload_bytes),
       staging_bytes: Math.max(0, ...estimates.map((item) => item.staging_bytes)),
@@ -69,12 +84,13 @@ export function estimate(
 }
 
 function estimateVm(
-  vm: VmRecord,
+  { vm, labels, blocked }: EstimateItem,
   rates: Rates,
   options: Pick<MappingOptions, 'imageFormat'>,
   budgetSeconds: number | null,
 ): VmEstimate {
-  const disks = vm.disks.map((disk) => ({ disk, ...bytesOf(disk, options) }));
+  const moving = vm.disks.filter(({ label }) => labels.includes(label));
+  const disks = moving.map((disk) => ({ disk, ...bytesOf(disk, options) }));
   const sum = (pick: (item: (typeof disks)[number]) => number) => disks.reduce((total, item) => total + pick(item), 0);
   const copy = sum((item) => item.copy);
   const upload = sum((item) => item.upload);
@@ -97,7 +113,8 @@ function estimateVm(
     volume_gib: gib,
     seconds: { ...seconds, total },
     downtime_seconds: total,
-    fits: budgetSeconds === null ? null : total <= budgetSeconds,
+    blocked: [...blocked],
+    fits: budgetSeconds === null ? null : blocked.length === 0 && total <= budgetSeconds,
   };
 }
 

@@ -4,6 +4,7 @@ import { estimate } from '../../../src/migration/estimate/model.js';
 import { assumed, ratesOfRuns, type Rates } from '../../../src/migration/estimate/rates.js';
 import { foldJournal } from '../../../src/migration/state/fold.js';
 import type { JournalLine } from '../../../src/migration/state/journal-line.js';
+import type { VmRecord } from '../../../src/esxi/index.js';
 import { disk, vm } from '../sample-vm.js';
 
 const GIB = 1024 ** 3;
@@ -16,6 +17,8 @@ const rates: Rates = {
   volumePerGib: figure(2),
   fixed: figure(60),
 };
+const items = (vms: VmRecord[], blocked: string[] = []) =>
+  vms.map((one) => ({ vm: one, labels: one.disks.map(({ label }) => label), blocked }));
 const auto = { imageFormat: 'auto' as const };
 
 describe('estimate', () => {
@@ -28,7 +31,7 @@ describe('estimate', () => {
       allocated_bytes: 4.9 * GIB,
       chain: ['[d] a/a_1.vmdk', '[d] a/a_1-000001.vmdk'],
     });
-    const { vms } = estimate([vm({ disks: [flat, chain] })], rates, auto, null);
+    const { vms } = estimate(items([vm({ disks: [flat, chain] })]), rates, auto, null);
     expect(vms).toEqual([
       {
         vm: 'web01',
@@ -40,6 +43,7 @@ describe('estimate', () => {
         volume_gib: 15,
         seconds: { copy: 203.776, convert: 76.8, upload: 143.36, volume: 30, fixed: 60, total: 513.936 },
         downtime_seconds: 513.936,
+        blocked: [],
         fits: null,
       },
     ]);
@@ -48,9 +52,27 @@ describe('estimate', () => {
   it('says which VMs fit in a window, alone and one after another', () => {
     const sized = (id: string, gib: number) =>
       vm({ id, name: `vm${id}`, disks: [disk({ capacity_bytes: gib * GIB, allocated_bytes: 0 })] });
-    const made = estimate([sized('1', 30), sized('2', 1), sized('3', 10), sized('4', 900)], rates, auto, 600);
+    const made = estimate(items([sized('1', 30), sized('2', 1), sized('3', 10), sized('4', 900)]), rates, auto, 600);
     expect(made.budget).toEqual({ seconds: 600, fit_alone: ['vm1', 'vm2', 'vm3'], fit_together: ['vm2', 'vm3'] });
     expect(made.vms.map((item) => item.fits)).toEqual([true, true, true, false]);
+  });
+
+  it('fits no VM that cannot move, and counts it in no sum', () => {
+    const moves = items([vm({ id: '1', name: 'moves', disks: [disk({ capacity_bytes: GIB, allocated_bytes: 0 })] })]);
+    const bare = items([vm({ id: '2', name: 'bare', disks: [] })], ['vm.no_disk']);
+    const made = estimate([...bare, ...moves], rates, auto, 3600);
+    expect(made.vms.map(({ vm: name, blocked, fits }) => ({ name, blocked, fits }))).toEqual([
+      { name: 'bare', blocked: ['vm.no_disk'], fits: false },
+      { name: 'moves', blocked: [], fits: true },
+    ]);
+    expect(made.budget).toMatchObject({ fit_alone: ['moves'], fit_together: ['moves'] });
+    expect(made.totals).toEqual({ ...estimate(moves, rates, auto, 3600).totals, blocked: 1 });
+  });
+
+  it('leaves out the disks that stay behind', () => {
+    const two = vm({ disks: [disk(), disk({ label: 'scsi0:1', capacity_bytes: 5 * GIB })] });
+    const [made] = estimate([{ vm: two, labels: ['scsi0:0'], blocked: [] }], rates, auto, null).vms;
+    expect(made).toEqual(estimate(items([vm()]), rates, auto, null).vms[0]);
   });
 
   it('adds up, whatever the disks are', () => {
@@ -61,7 +83,7 @@ describe('estimate', () => {
     fc.assert(
       fc.property(fc.array(fc.array(anyDisk, { maxLength: 4 }), { maxLength: 5 }), (all) => {
         const vms = all.map((disks, index) => vm({ id: String(index), disks: disks.map((given) => disk(given)) }));
-        const made = estimate(vms, assumed, auto, 3600);
+        const made = estimate(items(vms), assumed, auto, 3600);
         expect(made.totals.seconds).toBeCloseTo(made.vms.reduce((sum, item) => sum + item.seconds.total, 0));
         for (const item of made.vms) {
           const numbers = [item.copy_bytes, item.upload_bytes, item.staging_bytes, item.seconds.total];
