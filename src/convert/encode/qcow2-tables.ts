@@ -40,8 +40,9 @@ function header(geometry: Qcow2Geometry): Buffer {
 function refcountTable(geometry: Qcow2Geometry): Buffer {
   const { clusterBytes, refcountBlocksAt } = geometry;
   const table = Buffer.alloc(geometry.refcountTableClusters * clusterBytes);
+  const view = viewOf(table);
   for (let block = 0; block < geometry.refcountBlocks; block++) {
-    writeEntry(table, block, (refcountBlocksAt + block) * clusterBytes, 0);
+    writeEntry(view, block, (refcountBlocksAt + block) * clusterBytes, 0);
   }
   return table;
 }
@@ -60,13 +61,14 @@ function* refcountBlocks({ clusterBytes, clusters }: Qcow2Geometry): Generator<B
 function l1Table(geometry: Qcow2Geometry, wanted: RangeList): Buffer {
   const { clusterBytes, l1Clusters, l2At } = geometry;
   const table = Buffer.alloc(l1Clusters * clusterBytes);
+  const view = viewOf(table);
   const span = clusterBytes * (clusterBytes / ENTRY_BYTES);
   let next = l2At;
   let last = -1;
   for (const { offset, length } of wanted) {
     const end = Math.ceil((offset + length) / span);
     for (let entry = Math.max(last + 1, Math.floor(offset / span)); entry < end; entry++) {
-      writeEntry(table, entry, next++ * clusterBytes, COPIED);
+      writeEntry(view, entry, next++ * clusterBytes, COPIED);
       last = entry;
     }
   }
@@ -75,27 +77,40 @@ function l1Table(geometry: Qcow2Geometry, wanted: RangeList): Buffer {
 
 function* l2Tables(geometry: Qcow2Geometry, wanted: RangeList): Generator<Buffer, void, undefined> {
   const { clusterBytes } = geometry;
-  const entries = clusterBytes / ENTRY_BYTES;
-  let next = geometry.dataAt;
-  let number = -1;
-  let table: Buffer | null = null;
+  const span = clusterBytes * (clusterBytes / ENTRY_BYTES);
+  let position = geometry.dataAt * clusterBytes;
+  let table = Buffer.alloc(0);
+  let view = viewOf(table);
+  /** Where the table begins, on the disk. */
+  let start = -span;
   for (const { offset, length } of wanted) {
-    const end = Math.ceil((offset + length) / clusterBytes);
-    for (let cluster = offset / clusterBytes; cluster < end; cluster++) {
-      const own = Math.floor(cluster / entries);
-      if (table === null || own !== number) {
-        if (table !== null) yield table;
+    const end = offset + length;
+    for (let at = offset; at < end; at = start + span) {
+      if (at >= start + span) {
+        if (table.length > 0) yield table;
         table = Buffer.alloc(clusterBytes);
-        number = own;
+        view = viewOf(table);
+        start = Math.floor(at / span) * span;
       }
-      writeEntry(table, cluster % entries, next++ * clusterBytes, COPIED);
+      const first = (at - start) / clusterBytes;
+      const count = Math.ceil((Math.min(end, start + span) - at) / clusterBytes);
+      for (let index = first; index < first + count; index++) {
+        writeEntry(view, index, position, COPIED);
+        position += clusterBytes;
+      }
     }
   }
-  if (table !== null) yield table;
+  if (table.length > 0) yield table;
 }
 
 /** A position in the image (bits 9 to 55 of an entry, a multiple of the cluster) and flags of the entry's upper half. */
-function writeEntry(table: Buffer, index: number, position: number, flags: number): void {
-  table.writeUInt32BE(Math.floor(position / 2 ** 32) + flags, index * ENTRY_BYTES);
-  table.writeUInt32BE(position % 2 ** 32, index * ENTRY_BYTES + 4);
+function writeEntry(table: DataView, index: number, position: number, flags: number): void {
+  table.setUint32(index * ENTRY_BYTES, Math.floor(position / 2 ** 32) + flags);
+  // The lower 32 bits, as `%` gives them, at a small part of its price: there can be 2^27 entries.
+  table.setUint32(index * ENTRY_BYTES + 4, position >>> 0);
+}
+
+/** What entries are written through: several times as fast as a buffer's own methods. */
+function viewOf(table: Buffer): DataView {
+  return new DataView(table.buffer, table.byteOffset, table.byteLength);
 }
