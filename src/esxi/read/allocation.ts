@@ -118,13 +118,10 @@ async function firstWithData(
     const reads = places.map(({ offset, length }) => fileRead(0, file, offset, length));
     stream.ask(reads);
     for (const read of reads) {
-      let at = read.position;
-      let odd: number | null = null;
-      await stream.receive(read, (bytes) => {
-        if (odd === null && !isZero(bytes)) odd = at + bytes.findIndex((byte) => byte !== 0);
-        at += bytes.length;
-      });
-      if (odd !== null) return odd;
+      const parts: Buffer[] = [];
+      await stream.receive(read, (bytes) => void parts.push(bytes));
+      const content = Buffer.concat(parts);
+      if (!isZero(content)) return read.position + content.findIndex((byte) => byte !== 0);
     }
     return null;
   } finally {

@@ -116,7 +116,7 @@ export class ParallelReader {
     return this.#failure !== null || this.#ctx.signal.aborted || (this.#drained && this.#order.length === 0);
   }
 
-  /** Waits until something has changed. */
+  /** Settles when something has changed after this call. */
   #change(): Promise<void> {
     return this.#wake.promise;
   }
@@ -217,6 +217,7 @@ export class ParallelReader {
   async #take(): Promise<Pending | null> {
     for (;;) {
       throwIfAborted(this.#ctx.signal);
+      const change = this.#change(); // taken before the look, so that none is missed
       const next = this.#again.shift() ?? (await this.#draw());
       if (next) return next;
       // While others still read, one of their requests may come back.
@@ -226,7 +227,7 @@ export class ParallelReader {
         this.#running--;
         return null;
       }
-      await this.#change();
+      await change;
     }
   }
 

@@ -8,8 +8,8 @@ import { readFailed, readLost, readRefused } from './read-error.js';
 const STALL_MS = 120_000;
 /** What dd has to say comes on another stream and may come a moment later. */
 const STDERR_WAIT_MS = 2_000;
-/** Longer than a trailer: 32 digits, a status, a line break. */
-const TAIL = 48;
+/** Longer than a trailer: 32 digits, a number, a status, a line break. */
+const TAIL = 64;
 
 /** Takes a run of bytes that were read; they are its own. */
 export type Taker = (bytes: Buffer) => void | Promise<void>;
@@ -33,13 +33,16 @@ export class ReadStream {
   #tail = '';
   /** Bytes of the present range that have not come yet. */
   #owed = 0;
+  /** Ranges asked for, and taken, so far: each trailer names its own. */
+  #asked = 0;
+  #taken = 0;
 
   private constructor(running: RunningCommand, files: readonly RemoteFile[], word: string) {
     this.#running = running;
     this.#files = files;
     this.#word = word;
     this.#chunks = (running.stdout as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-    this.#trailerForm = new RegExp(`${word} (\\d{1,3})\n$`);
+    this.#trailerForm = new RegExp(`${word} \\d+ (\\d{1,3})\n$`);
   }
 
   /** Starts the shell; no file is opened yet. */
@@ -47,8 +50,8 @@ export class ReadStream {
     const word = randomBytes(16).toString('hex');
     const names = files.map(({ path }) => quote(path)).join(' ');
     const script =
-      `set -- ${names}; while read -r n b s c; do eval "f=\\\${$n}"; ` +
-      `dd if="$f" bs=$b skip=$s count=$c < /dev/null; echo "${word} $?"; done`;
+      `set -- ${names}; while read -r i n b s c; do eval "f=\\\${$n}"; ` +
+      `dd if="$f" bs=$b skip=$s count=$c < /dev/null; echo "${word} $i $?"; done`;
     const running = await shell.stream(script, { signal: ctx.signal, openStdin: true });
     running.stdin.on('error', () => undefined); // told by the end of the output
     return new ReadStream(running, files, word);
@@ -56,7 +59,9 @@ export class ReadStream {
 
   /** Asks for ranges; their bytes come in this order, and are taken by {@link receive}. */
   ask(reads: readonly FileRead[]): void {
-    const lines = reads.map((read) => `${read.file + 1} ${read.blockBytes} ${read.skip} ${read.count}\n`);
+    const lines = reads.map(
+      ({ file, blockBytes, skip, count }) => `${++this.#asked} ${file + 1} ${blockBytes} ${skip} ${count}\n`,
+    );
     this.#running.stdin.write(lines.join(''));
   }
 
@@ -64,7 +69,10 @@ export class ReadStream {
   async receive(read: FileRead, take: Taker): Promise<void> {
     const path = this.#files[read.file]?.path ?? '';
     this.#owed = read.total;
+    this.#taken++;
     try {
+      // What is here already came while another range was owed.
+      await this.#assertNotOver(path);
       await this.#bytes(read.head, path, () => undefined);
       await this.#bytes(read.length, path, take);
       await this.#bytes(read.total - read.head - read.length, path, () => undefined);
@@ -103,20 +111,19 @@ export class ReadStream {
   }
 
   async #trailer(path: string): Promise<void> {
-    while (!this.#rest.includes(10)) {
-      if (this.#rest.length > this.#word.length + 8) break;
+    while (!this.#rest.includes(10) && this.#rest.length < TAIL) {
       const before = this.#rest;
-      this.#rest = Buffer.alloc(0);
       await this.#more(path);
       this.#rest = Buffer.concat([before, this.#rest]);
     }
-    const end = this.#rest.indexOf(10);
-    const line = this.#rest.toString('latin1', 0, Math.max(0, Math.min(end, this.#word.length + 8)));
-    if (!line.startsWith(`${this.#word} `)) {
+    const end = this.#rest.subarray(0, TAIL).indexOf(10);
+    const line = this.#rest.toString('latin1', 0, Math.max(0, end));
+    const own = `${this.#word} ${this.#taken} `;
+    if (!line.startsWith(own)) {
       throw readFailed(path, 'the bytes on the wire are not the ones asked for (was the file cut short?)');
     }
     this.#rest = this.#rest.subarray(end + 1);
-    if (line.slice(this.#word.length + 1) !== '0') throw await this.#refused(path);
+    if (line !== `${own}0`) throw await this.#refused(path);
   }
 
   async #more(path: string): Promise<void> {
@@ -140,20 +147,18 @@ export class ReadStream {
       throw readFailed(path, `the host's shell ended (status ${exitCode}) ${lastLine(stderr)}`.trimEnd());
     }
     this.#rest = next.value;
-    await this.#assertNotOver(path, next.value);
+    this.#tail = (this.#tail + next.value.toString('latin1', Math.max(0, next.value.length - TAIL))).slice(-TAIL);
+    await this.#assertNotOver(path);
   }
 
   /** A dd that has ended while bytes are owed says no more: its trailer stands at the end of what came, too early. */
-  async #assertNotOver(path: string, chunk: Buffer): Promise<void> {
-    this.#tail = (this.#tail + chunk.toString('latin1', Math.max(0, chunk.length - TAIL))).slice(-TAIL);
-    if (this.#owed === 0 || chunk.at(-1) !== 10) return;
+  async #assertNotOver(path: string): Promise<void> {
+    if (this.#owed === 0 || this.#rest.at(-1) !== 10) return;
     const end = this.#trailerForm.exec(this.#tail);
-    if (!end || chunk.length - end[0].length >= this.#owed) return;
+    const missing = end ? this.#owed - (this.#rest.length - end[0].length) : 0;
+    if (!end || missing <= 0) return;
     if (end[1] !== '0') throw await this.#refused(path);
-    throw readFailed(
-      path,
-      `the host sent ${this.#owed - (chunk.length - end[0].length)} bytes too few (was it cut short?)`,
-    );
+    throw readFailed(path, `the host sent ${missing} bytes too few (was the file cut short?)`);
   }
 
   /** Ends the shell, so that all it said is here, and says why dd gave up. */
