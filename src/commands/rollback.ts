@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Command } from 'commander';
 import { UsageError } from '../core/index.js';
+import type { RollbackOutcome } from '../migration/rollback.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
@@ -24,8 +25,8 @@ export function register(program: Command, app: App): void {
     .command('rollback')
     .summary('remove what a run made')
     .description(
-      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, and its staged files; ' +
-        'files under --output stay and are named. ' +
+      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, and its staged files, ' +
+        'and lists it; files under --output stay and are named. ' +
         "Only what its journal names or what carries its mark is touched. The source VM stays as it is. A server that has run may hold new data: its VM's name must be typed out.",
     )
     .argument('[run]', 'a run id, or at least 4 characters of its beginning')
@@ -66,15 +67,15 @@ async function act(command: Command, app: App, argument: string | undefined): Pr
       );
     }
     const base = session('rollback', readSettings(options), options);
-    let kept: string[] = [];
+    let outcome: RollbackOutcome = { removed: [], left: [], keptFiles: [] };
     const result = await withRun(base, { resume: run }, async ({ rc }) => {
-      const outcome = await rollback(rc, options.discard === undefined ? {} : { discard: options.discard });
-      kept = outcome.keptFiles;
+      outcome = await rollback(rc, options.discard === undefined ? {} : { discard: options.discard });
       if (outcome.left.length === 0) return 'rolled_back';
       app.exitCode(1);
       return 'open';
     });
     if (await endDry(terminal, options.format, base)) return;
+    const { removed, left, keptFiles: kept } = outcome;
     if (!terminal.quiet) {
       if (result.state === 'rolled_back') {
         terminal.err(`All that the run made${kept.length === 0 ? '' : ' in the cloud'} is gone.\n`);
@@ -84,6 +85,12 @@ async function act(command: Command, app: App, argument: string | undefined): Pr
         for (const path of kept) terminal.err(`  ${printable(path)}\n`);
       }
     }
-    await printResult((text) => terminal.out(text), options.format, result);
+    if (options.format === 'table') {
+      for (const { kind, id, name } of removed) {
+        terminal.out(`removed  ${kind}  ${printable(name)}${id === null ? '' : `  ${id}`}\n`);
+      }
+    }
+    const whole = { ...result, removed, left, kept_files: kept };
+    await printResult((text) => terminal.out(text), options.format, whole);
   });
 }

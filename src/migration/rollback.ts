@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
-import { StackferryError, isCode, throwIfAborted } from '../core/index.js';
-import type { RunState } from './state/fold.js';
+import { StackferryError, isCode, throwIfAborted, type ResourceKind } from '../core/index.js';
+import type { MadeResource, RunState } from './state/fold.js';
 import { convertResult } from './steps/convert.js';
 import { exportResult } from './steps/export.js';
 import { listSteps } from './steps/list.js';
@@ -13,7 +13,17 @@ export interface RollbackOptions {
   discard?: string;
 }
 
+/** Something that a rollback removed, or found gone by then. `folder` is the run's own on this machine, its path in `name`. */
+export interface Removed {
+  kind: ResourceKind | 'folder';
+  /** Null for what has none: a folder. */
+  id: string | null;
+  name: string;
+}
+
 export interface RollbackOutcome {
+  /** In the order in which they went. What an earlier rollback removed is not in it. */
+  removed: Removed[];
   /** Resources that could not go, with why. Empty when all that the run made is gone. */
   left: { resource: string; message: string }[];
   /** Files of the run that are still there: they lie in a folder that was named on the command line. Absolute. */
@@ -29,10 +39,12 @@ export async function rollback(rc: RunContext, options: RollbackOptions): Promis
   const steps = listSteps(rc.state).toReversed();
   if (rc.dry) {
     rc.dry.push(...(await removals(rc)));
-    return { left: [], keptFiles: [] };
+    return { removed: [], left: [], keptFiles: [] };
   }
   const touchesCloud = rc.state.resources.some((item) => item.resource !== 'file' && !item.gone);
   const left: RollbackOutcome['left'] = [];
+  const removed: Removed[] = [];
+  const before = new Set(rc.state.resources.filter((item) => item.gone));
   if (touchesCloud) {
     await confirmDiscard(rc, options.discard);
     for (const step of steps) {
@@ -40,10 +52,12 @@ export async function rollback(rc: RunContext, options: RollbackOptions): Promis
       if (!step.undo || !rc.state.resources.some((item) => item.step === step.key && !item.gone)) continue;
       try {
         await step.undo(rc);
+        removed.push(...goneOf(rc.state, step.key, before));
         // An announced resource that is nowhere to be found was never made.
         for (const item of rc.state.resources) if (item.step === step.key && item.id === null) item.gone = true;
       } catch (error) {
         if (!isCode(error, 'cloud.image_in_use') && !isCode(error, 'cloud.volume_in_use')) throw error;
+        removed.push(...goneOf(rc.state, step.key, before));
         left.push({ resource: step.subject, message: error.message });
         rc.ctx.events.emit({
           kind: 'warning',
@@ -57,14 +71,24 @@ export async function rollback(rc: RunContext, options: RollbackOptions): Promis
     }
   }
   const source = section(rc.state, 'source');
-  if (source?.ownDir === true) await rm(source.outputDir, { recursive: true, force: true });
+  if (source?.ownDir === true && (await isThere(source.outputDir))) {
+    await rm(source.outputDir, { recursive: true, force: true });
+    removed.push({ kind: 'folder', id: null, name: source.outputDir });
+  }
   const keptFiles = await filesThatStay(rc.state);
   // Nothing of these steps holds any more, but of those whose resource could not go.
   for (const step of [...rc.state.steps.keys()]) {
     const holds = rc.state.resources.some((item) => item.step === step && !item.gone);
     if (!holds) await rc.record({ kind: 'step.reset', step });
   }
-  return { left, keptFiles };
+  return { removed, left, keptFiles };
+}
+
+/** What a step has undone now: its resources that are gone, without those that were before. */
+function goneOf(state: RunState, step: string, before: ReadonlySet<MadeResource>): Removed[] {
+  return state.resources
+    .filter((item) => item.step === step && item.gone && item.id !== null && !before.has(item))
+    .map(({ resource, id, name }) => ({ kind: resource, id, name }));
 }
 
 /** What a rollback would remove, newest first, and does not. */
@@ -94,13 +118,16 @@ async function filesThatStay(state: RunState): Promise<string[]> {
   const there: string[] = [];
   for (const path of new Set(named)) {
     if (own !== undefined && path.startsWith(`${own}${sep}`)) continue;
-    const isThere = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) there.push(path);
+    if (await isThere(path)) there.push(path);
   }
   return there;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function confirmDiscard(rc: RunContext, typed: string | undefined): Promise<void> {

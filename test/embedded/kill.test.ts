@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MIB } from '../lab/esxi/index.js';
-import { migrationResult } from '../support/contract.js';
+import { rollbackResult } from '../support/contract.js';
 import {
   counts,
   diskReads,
@@ -184,7 +184,7 @@ describe.concurrent('kill -9 in the middle', () => {
     expect(counts(lab).volumes).toBe(1);
     const back = await lab.run(['rollback', run, '-f', 'json']);
     expect(back.code, back.stderr).toBe(0);
-    expect(migrationResult.parse(JSON.parse(back.stdout)).state).toBe('rolled_back');
+    expect(rollbackResult.parse(JSON.parse(back.stdout)).state).toBe('rolled_back');
     expect(lab.cloud.inventory('lab')).toEqual(before);
   });
 });

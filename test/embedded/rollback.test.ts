@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { migrationResult } from '../support/contract.js';
+import { rollbackResult } from '../support/contract.js';
 import {
   counts,
   expectKilled,
@@ -25,7 +25,7 @@ async function runOf(lab: Lab): Promise<string> {
 
 function rolledBack(ended: Ended) {
   expect(ended.code, ended.stderr).toBe(0);
-  const result = migrationResult.parse(JSON.parse(ended.stdout));
+  const result = rollbackResult.parse(JSON.parse(ended.stdout));
   expect(result.state).toBe('rolled_back');
   expect(result.vms[0]).toMatchObject({ server_id: null, image_ids: [], volumes: [], ports: [] });
   return result;
@@ -110,12 +110,41 @@ describe.concurrent('rollback', () => {
     rolledBack(await lab.run(['rollback', run, '--discard', 'web01', '-f', 'json']));
     lab.cloud.clearLog();
     const second = await lab.run(['rollback', run, '-f', 'json']);
-    rolledBack(second);
+    expect(rolledBack(second).removed).toEqual([]);
     expect(lab.cloud.changingRequests()).toEqual([]);
     // And the VM may be moved again, as if for the first time.
     const next = resultOf(await lab.run(migrateArgs('web01')));
     expect(next.run).not.toBe(run);
     expect(counts(lab)).toEqual(ONE_OF_EACH);
+  });
+
+  test('lists what went, in the order in which it went, for a program and for a person', async () => {
+    const lab = await peers.lab();
+    const made = resultOf(await lab.run(migrateArgs('web01')));
+    const [vm] = made.vms;
+    const { removed, left, kept_files } = rolledBack(
+      await lab.run(['rollback', made.run, '--discard', 'web01', '-f', 'json']),
+    );
+    const ids = (kind: string) => removed.filter((one) => one.kind === kind).map(({ id }) => id);
+    expect(removed.map(({ kind }) => kind)).toEqual(['server', 'port', 'volume', 'volume', 'image', 'image']);
+    expect(ids('server')).toEqual([vm?.server_id]);
+    expect(ids('port')).toEqual(vm?.ports.map(({ port_id }) => port_id));
+    expect(ids('volume')).toEqual(vm?.volumes.map(({ volume_id }) => volume_id).reverse());
+    expect(ids('image')).toEqual(vm?.image_ids.toReversed());
+    expect(removed.map(({ name }) => name)).toContain('web01-scsi0:1');
+    expect([left, kept_files]).toEqual([[], []]);
+
+    const again = resultOf(await lab.run(migrateArgs('web01')));
+    const text = await lab.run(['rollback', again.run, '--discard', 'web01']);
+    expect(text.stdout.split('\n').filter((line) => line.startsWith('removed  '))).toHaveLength(6);
+    expect(text.stdout).toContain(`removed  server  web01  ${again.vms[0]?.server_id ?? ''}\n`);
+
+    const copied = await lab.run(['export', '--vm', 'web01', '-f', 'json']);
+    const { run } = JSON.parse(copied.stdout) as { run: string };
+    const folder = join(lab.stateDir, 'runs', run, 'disks');
+    expect(rolledBack(await lab.run(['rollback', run, '-f', 'json'])).removed).toEqual([
+      { kind: 'folder', id: null, name: folder },
+    ]);
   });
 
   test('killed in the middle goes on where it was', async () => {

@@ -52,6 +52,13 @@ export const migrationResult = z.strictObject({
 });
 export type MigrationResult = z.infer<typeof migrationResult>;
 
+/** `rollback -f json`: the same, with what went and what did not. */
+export const rollbackResult = migrationResult.extend({
+  removed: z.array(z.strictObject({ kind: z.string(), id: z.string().nullable(), name: z.string() })),
+  left: z.array(z.strictObject({ resource: z.string(), message: z.string() })),
+  kept_files: z.array(z.string()),
+});
+
 /** `export -f json` and `convert -f json`. */
 export const filesResult = z.strictObject({
   run: z.string().nullable(),
