@@ -11,7 +11,7 @@ export interface EncodeRequest {
 
 /**
  * The next bytes of an image. The buffers of `table` are the consumer's own; those of `data` are the very ones of the
- * pieces. No run is empty.
+ * pieces, which nobody holds on to: they can be filled anew as soon as the consumer is done with them. No run is empty.
  */
 export type ImageRun =
   | { readonly kind: 'table'; readonly bytes: Buffer }
