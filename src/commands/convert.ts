@@ -82,7 +82,7 @@ async function act(command: Command, app: App, file: string | undefined): Promis
   await withTools(app, options, async ({ terminal, ctx, store, session }) => {
     const out = (text: string) => terminal.out(text);
     if (file !== undefined) {
-      const { convertFile, convertTarget } = await import('../migration/convert-file.js');
+      const { convertFile, planConvertFile } = await import('../migration/convert-file.js');
       const request = {
         file: resolve(app.cwd, file),
         ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
@@ -93,14 +93,7 @@ async function act(command: Command, app: App, file: string | undefined): Promis
         force: options.force,
       };
       if (options.dryRun) {
-        const call = {
-          step: 'convert',
-          service: 'local',
-          method: 'WRITE',
-          path: convertTarget(request),
-          body: `${request.format} image of ${request.file}`,
-        };
-        await endDry(terminal, options.format, { dry: [call] });
+        await endDry(terminal, options.format, { dry: await planConvertFile(ctx, request) });
         return;
       }
       const disk = await convertFile(ctx, request);

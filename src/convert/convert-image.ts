@@ -6,7 +6,7 @@ import { freeBytes, writeError } from '../disk/index.js';
 import { checkSource } from './check-source.js';
 import { hashFile } from './file-hash.js';
 import { hashGuestView } from './guest-view.js';
-import { qemuImg } from './qemu-img.js';
+import { qemuImg, qemuImgVersion } from './qemu-img.js';
 import { isUntouched, readRecord, recordedSource, sameSource, writeRecord, type ConversionRecord } from './record.js';
 import { regularFile, type CheckedSource } from './source.js';
 import type { ConvertRequest, ConvertedImage } from './types.js';
@@ -21,20 +21,44 @@ import type { ConvertRequest, ConvertedImage } from './types.js';
  * `convert.content_differs`, `convert.source_changed`, `convert.file_exists`.
  */
 export async function convertImage(request: ConvertRequest): Promise<ConvertedImage> {
-  const { ctx, outputFormat } = request;
-  if (request.compress && outputFormat !== 'qcow2') {
+  return withChecked(request, async (output, checked) => {
+    const earlier = await earlierRecord(request, output, checked);
+    if (earlier) {
+      if (earlier.isNew) await writeRecord(output, earlier.record);
+      return result(output, earlier.record, request, true);
+    }
+    await prepareFolder(output, checked);
+    return convert(request, output, checked);
+  });
+}
+
+/**
+ * Looks at all that {@link convertImage} looks at before it writes, and writes nothing: for a dry run. `reused` tells
+ * that an earlier call has made the output.
+ * @throws the errors of `convertImage` that need no conversion to be found.
+ */
+export async function checkConversion(request: ConvertRequest): Promise<{ reused: boolean }> {
+  return withChecked(request, async (output, checked) => {
+    await qemuImgVersion(request.ctx);
+    if (await earlierRecord(request, output, checked)) return { reused: true };
+    await assertRoom(output, checked);
+    return { reused: false };
+  });
+}
+
+async function withChecked<T>(
+  request: ConvertRequest,
+  work: (output: string, checked: CheckedSource) => Promise<T>,
+): Promise<T> {
+  if (request.compress && request.outputFormat !== 'qcow2') {
     throw new UsageError('Only a qcow2 image can be compressed.', 'Ask for qcow2, or leave the compression out.');
   }
-  const source = resolve(request.source);
   const output = resolve(request.outputPath);
   const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
   try {
-    const checked = await checkSource(source, request.sourceFormat, workDir, ctx);
+    const checked = await checkSource(resolve(request.source), request.sourceFormat, workDir, request.ctx);
     await refuseOverwrite(output, checked);
-    const earlier = await reuse(request, output, checked);
-    if (earlier) return earlier;
-    await prepareFolder(output, checked);
-    return await convert(request, output, checked);
+    return await work(output, checked);
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }
@@ -47,7 +71,12 @@ async function refuseOverwrite(output: string, checked: CheckedSource): Promise<
   }
 }
 
-async function reuse(request: ConvertRequest, output: string, checked: CheckedSource): Promise<ConvertedImage | null> {
+/** What an earlier call has noted of this very output, if it may be given again; `isNew` where a digest was added. */
+async function earlierRecord(
+  request: ConvertRequest,
+  output: string,
+  checked: CheckedSource,
+): Promise<{ record: ConversionRecord; isNew: boolean } | null> {
   const stats = await lstat(output).catch(() => null);
   if (!stats) return null;
   const record = await readRecord(output);
@@ -65,8 +94,7 @@ async function reuse(request: ConvertRequest, output: string, checked: CheckedSo
     throw notOurs(output);
   }
   const sha256 = record.sha256 ?? seen.sha256;
-  if (sha256 !== record.sha256) await writeRecord(output, { ...record, sha256 });
-  return result(output, { ...record, sha256 }, request, true);
+  return { record: { ...record, sha256 }, isNew: sha256 !== record.sha256 };
 }
 
 /** Reads the output of an earlier call. Null where its bytes are not those that were proved then. */
@@ -106,7 +134,6 @@ function result(path: string, record: ConversionRecord, request: ConvertRequest,
   };
 }
 
-/** What the source takes here bounds what the output will take (zeros stay holes). */
 async function prepareFolder(output: string, checked: CheckedSource): Promise<void> {
   try {
     await makeFolders(dirname(output));
@@ -114,6 +141,11 @@ async function prepareFolder(output: string, checked: CheckedSource): Promise<vo
     throw await writeError(dirname(output), 0, error);
   }
   await rm(`${output}.part`, { force: true });
+  await assertRoom(output, checked);
+}
+
+/** What the source takes here bounds what the output will take (zeros stay holes). */
+async function assertRoom(output: string, checked: CheckedSource): Promise<void> {
   const allocated = checked.files.reduce((sum, file) => sum + Math.min(file.bytes, file.allocatedBytes), 0);
   // Formats that deflate their data may grow when they are unpacked; then the error comes from the copy itself.
   const needed = Math.min(allocated, checked.capacityBytes ?? allocated);

@@ -1,6 +1,6 @@
 /** Images on this machine: sources checked before qemu-img sees them, conversions that are proved. */
 export type { ConvertedImage, ConvertRequest, SourceFormat } from './types.js';
-export { convertImage } from './convert-image.js';
+export { checkConversion, convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';

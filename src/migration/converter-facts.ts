@@ -61,7 +61,7 @@ async function attempt<T>(look: () => Promise<T>, problems: Problem[]): Promise<
  * Bytes free under the folder where disks are staged, which is made when it is needed and is not there before; Infinity
  * where the file system does not say. Throws `file.unwritable` where it could not be made or written.
  */
-export async function roomUnder(dir: string): Promise<number> {
+export async function roomUnder(dir: string, hint = STAGING_HINT): Promise<number> {
   for (let path = dir; ; path = dirname(path)) {
     try {
       await access(path, constants.W_OK | constants.X_OK);
@@ -70,7 +70,7 @@ export async function roomUnder(dir: string): Promise<number> {
       if (error instanceof StackferryError) throw error;
       if (systemCode(error) !== 'ENOENT' || path === dirname(path)) {
         throw new StackferryError('file.unwritable', `${dir} cannot be made or written: ${messageOf(error)}`, {
-          hint: STAGING_HINT,
+          hint,
           cause: error,
         });
       }
