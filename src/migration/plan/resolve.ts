@@ -4,15 +4,17 @@ import type { Cloud } from '../../openstack/index.js';
 import type { RunContext } from '../steps/step.js';
 import { needSection, section, sourceVm } from '../steps/step.js';
 import { readCloudFacts, type CloudFacts } from '../cloud-facts.js';
+import { hasBegun, type MadePart } from './begun.js';
 import { plannedVm, type PlannedVm } from './document/schema.js';
 import { settleVm } from './document/settle.js';
+import { PLANNED, followPlan as follow } from './follow.js';
 import { defaultMapping, type MappingOptions } from './options.js';
 import { resolveBoot } from './resolve-boot.js';
 import { resolveImages } from './resolve-image.js';
 import { resolvePorts } from './resolve-ports.js';
 import { resolveServer } from './resolve-server.js';
 import { resolveVolumes } from './resolve-volumes.js';
-import { waitForSchema, type CloudSection, type SectionName } from './sections.js';
+import { sections, waitForSchema, type CloudSection, type SectionName } from './sections.js';
 
 /** The mapping options as the journal keeps them: what was said on the command lines of this run, merged. */
 const savedOptions = z.object({
@@ -73,10 +75,11 @@ export async function takeOptions(rc: RunContext, given: Partial<MappingOptions>
   const changed = Object.keys(given).filter(
     (key) => !isSame(merged[key as keyof MappingOptions], saved[key as keyof MappingOptions]),
   );
-  for (const name of Object.keys(inputs) as SectionName[]) {
+  for (const name of Object.keys(inputs) as MadePart[]) {
     const late = inputs[name].find((key) => changed.includes(key));
     // --no-start may be taken back: the server is made later from the same plan.
-    if (late === undefined || late === 'start' || !rc.state.plan.has(name) || !hasBegun(rc, name)) continue;
+    if (late === undefined || late === 'start') continue;
+    if ((name !== 'flavor' && !rc.state.plan.has(name)) || !(await hasBegun(rc, name))) continue;
     throw new UsageError(
       `The option for ${late} comes too late: run ${rc.run} has its ${name} already.`,
       `Leave it out, or undo the run first: stackferry rollback ${rc.run}`,
@@ -113,62 +116,40 @@ export async function ensureSections(
   names: readonly SectionName[],
 ): Promise<void> {
   for (const name of names) {
-    if (rc.state.plan.has(name) && hasBegun(rc, name)) continue;
-    const value = await resolveSection(rc, options, name);
+    if (rc.state.plan.has(name) && (await hasBegun(rc, name))) continue;
+    const value = await withMadeFlavor(rc, name, await resolveSection(rc, options, name));
     if (value !== undefined && !isSame(value, rc.state.plan.get(name))) {
       await rc.record({ kind: 'plan', section: name, value });
     }
   }
 }
 
-/** Keys of the steps that read a part begin so. */
-const readers: Record<SectionName, string[]> = {
-  source: ['source', 'export:', 'convert:'],
-  cloud: ['image:', 'volume:', 'port:', 'server'],
-  images: ['convert:', 'image:'],
-  volumes: ['volume:'],
-  ports: ['port:'],
-  server: ['flavor', 'server'],
-  boot: ['boot'],
-};
+/** A flavor that the run has made stays the server's, whatever else of the server is resolved anew. */
+async function withMadeFlavor(rc: RunContext, name: SectionName, value: unknown): Promise<unknown> {
+  const before = name === 'server' ? section(rc.state, 'server') : undefined;
+  if (before?.create_flavor === undefined || !(await hasBegun(rc, 'flavor'))) return value;
+  const { flavor_id, flavor_name, flavor_reason, create_flavor } = before;
+  return { ...sections.server.parse(value), flavor_id, flavor_name, flavor_reason, create_flavor };
+}
 
 /** The options that each part is made of. A new name is taken by what is not named yet: too late after the server. */
-const inputs: Record<SectionName, (keyof MappingOptions)[]> = {
+const inputs: Record<MadePart, (keyof MappingOptions)[]> = {
   source: [],
   cloud: [],
   images: ['imageFormat', 'hardware'],
   volumes: ['volumeType', 'volumeTypes', 'volumeZone'],
   ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
+  flavor: ['flavor', 'createFlavor'],
   server: ['flavor', 'createFlavor', 'zone', 'keyName', 'name', 'configDrive', 'start', 'tags', 'metadata'],
   boot: ['waitFor'],
 };
 
-function hasBegun(rc: RunContext, name: SectionName): boolean {
-  const begins = (key: string) => readers[name].some((prefix) => key.startsWith(prefix));
-  // A step that failed before it made anything leaves its part free to be resolved anew (another flavor, say).
-  return (
-    [...rc.state.steps].some(([key, step]) => begins(key) && step.state === 'done') ||
-    rc.state.resources.some((item) => !item.gone && begins(item.step))
-  );
-}
-
-/** The section that holds a plan file's entry of the VM, where the run follows one. */
-const PLANNED = 'planned';
-
 /**
- * Lets a run follow the entry of a plan file: from now on every part is settled from it, also when the run is resumed
- * without the file. Refused once something was made by another one.
+ * Lets a run follow the entry of a plan file.
+ * @throws UsageError where something was made already by other choices: see `plan/follow.ts`.
  */
-export async function followPlan(rc: RunContext, planned: PlannedVm): Promise<void> {
-  if (isSame(rc.state.plan.get(PLANNED), planned)) return;
-  const begun = (Object.keys(inputs) as SectionName[]).find((name) => inputs[name].length > 0 && hasBegun(rc, name));
-  if (begun !== undefined) {
-    throw new UsageError(
-      `Run ${rc.run} has its ${begun} already, made by other choices than those of this plan.`,
-      `Go on without the plan: stackferry migrate --resume --run ${rc.run}; or undo it: stackferry rollback ${rc.run}`,
-    );
-  }
-  await rc.record({ kind: 'plan', section: PLANNED, value: planned });
+export function followPlan(rc: RunContext, planned: PlannedVm): Promise<void> {
+  return follow(rc, planned, (name) => settlePart(rc, planned, name));
 }
 
 /** What the cloud has, read once a session. */
@@ -177,8 +158,12 @@ const knownFacts = new WeakMap<RunContext, Promise<CloudFacts>>();
 /** A part out of the plan file's entry that the run follows; undefined where it follows none. */
 async function settled(rc: RunContext, name: SectionName): Promise<unknown> {
   const entry = rc.state.plan.get(PLANNED);
-  if (entry === undefined || name === 'source' || name === 'cloud') return undefined;
-  const planned = plannedVm.parse(entry);
+  if (entry === undefined) return undefined;
+  return settlePart(rc, plannedVm.parse(entry), name);
+}
+
+async function settlePart(rc: RunContext, planned: PlannedVm, name: SectionName): Promise<unknown> {
+  if (name === 'source' || name === 'cloud') return undefined;
   let facts = knownFacts.get(rc);
   if (!facts) {
     facts = readCloudFacts(await rc.cloud(), { keypairs: planned.server.key_name !== null });
