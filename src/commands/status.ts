@@ -37,19 +37,20 @@ Examples:
 
 async function act(command: Command, app: App, argument: string | undefined): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, text, { runsOfVm }] = await Promise.all([
+  const [{ withTools }, text, { runsOfVm }, { readRun, surveyRuns }] = await Promise.all([
     import('./tools.js'),
     import('./status-text.js'),
     import('../migration/find-run.js'),
+    import('../migration/survey-runs.js'),
   ]);
   await withTools(app, options, async ({ terminal, store }) => {
     const out = (line: string) => terminal.out(line);
     const wanted = argument ?? options.run;
     if (wanted !== undefined) {
-      await text.printRun(out, options.format, store, await store.read(wanted));
+      await text.printRun(out, options.format, store, await readRun(store, wanted));
       return;
     }
-    const { runs, unreadable } = await store.survey();
+    const { runs, unreadable } = await surveyRuns(store);
     const ofVm = <T extends { vm: RunState['vm'] }>(list: readonly T[]) =>
       options.vm === undefined ? [...list] : runsOfVm(list, options.vm);
     const named = ofVm(unreadable.map((item) => ({ ...item, vm: item.opened?.vm ?? null })));

@@ -9,6 +9,7 @@ import { serverResult } from './steps/server.js';
 import { section } from './steps/step.js';
 import { volumeResult } from './steps/volume.js';
 import type { RunState } from './state/fold.js';
+import { strangeForm } from './strange-form.js';
 
 /** What a run has come to: the contract of `migrate -f json` and `status -f json`. */
 export interface RunResult {
@@ -49,7 +50,10 @@ export interface DiskProof {
   volume: 'not read back' | 'not made';
 }
 
-/** The result of a run, as far as it has come. `worker` is the process that works on it now, if any. */
+/**
+ * The result of a run, as far as it has come. `worker` is the process that works on it now, if any.
+ * @throws StackferryError `run.unreadable` where a step's result has a form that this program does not know.
+ */
 export function runResult(state: RunState, worker: number | null = null): RunResult {
   const now = stateOf(state, worker);
   return { run: state.run, state: now, vms: [vmResult(state, now)] };
@@ -137,11 +141,18 @@ function notSeen(state: RunState, isMade: boolean): VmResult['boot'] {
   return isMade && wait ? { proved: false, by: formatWaitFor(wait), seen: '' } : null;
 }
 
-/** The parsed results of all done steps whose key begins so, in the order in which they were begun. */
+/**
+ * The parsed results of all done steps whose key begins so, in the order in which they were begun.
+ * @throws StackferryError `run.unreadable` for one of another form.
+ */
 function results<T>(state: RunState, prefix: string, schema: z.ZodType<T>): T[] {
   return [...state.steps.entries()]
     .filter(([key, step]) => key.startsWith(prefix) && step.state === 'done')
-    .map(([, step]) => schema.parse(step.result));
+    .map(([key, step]) => {
+      const parsed = schema.safeParse(step.result);
+      if (!parsed.success) throw strangeForm(state.run, `the result of step ${key}`, parsed.error);
+      return parsed.data;
+    });
 }
 
 function isGone(state: RunState, id: string): boolean {
