@@ -31,6 +31,14 @@ export {
   readFully,
   type FilePart,
 } from './content-hash.js';
+export { LocalBytes } from './local-bytes.js';
+export type { LayoutOptions } from './vmdk/chain.js';
+export { deltaLayout, type DeltaLayout } from './vmdk/delta.js';
+export { flatLayout } from './vmdk/flat.js';
+export { vmdkLayout } from './vmdk/layout.js';
+export type { VmdkLink } from './vmdk/link-map.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';
 export type { ByteSource, DiskLayout, DiskPiece, Segment } from './disk-layout.js';
 export { RangeList, RangeListBuilder, type Range } from './ranges.js';
+export { DiskHasher, type OnChunk } from './disk-hasher.js';
+export { DigestThread } from './digest-thread.js';

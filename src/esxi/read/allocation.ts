@@ -71,14 +71,14 @@ async function readMap(
   }
   throwIfAborted(ctx.signal);
   const { exitCode, stderr } = await running.finished;
-  if (exitCode !== 0)
-    return (
+  if (exitCode !== 0) {
+    const said =
       stderr
         .trim()
         .split(/[\r\n]+/)
-        .at(-1)
-        ?.slice(0, 160) || `vmkfstools ended with ${exitCode}`
-    );
+        .at(-1) ?? '';
+    return said === '' ? 'vmkfstools ended without a word' : said.slice(0, 160);
+  }
   return parser.end();
 }
 

@@ -1,3 +1,5 @@
 /** Disks on a host, read range by range over several connections at once. */
 export { fileRead, type RemoteFile } from './file-read.js';
 export { ParallelReader, type ReadOptions } from './parallel-reader.js';
+export type { TrustMap } from './allocation.js';
+export { canRead, openRemoteDisk, type RemoteDisk } from './remote-disk.js';

@@ -1,0 +1,98 @@
+import { webcrypto } from 'node:crypto';
+import { CHUNK_BYTES, ContentHasher, isZero } from './content-hash.js';
+import type { DiskPiece } from './disk-layout.js';
+
+/** Chunks whose digests are being computed at once: one for each thread of Node's pool. */
+const AT_ONCE = 4;
+
+/** Told of each chunk that holds data, in order; a chunk without any is not told of. */
+export type OnChunk = (index: number, digest: Buffer) => void;
+
+/**
+ * Hashes a disk from the pieces of it that hold data, in order; what no piece covers is zeros and costs nothing. The
+ * digests of the chunks are computed on the threads of Node's pool, beside the work of the program.
+ */
+export class DiskHasher {
+  readonly #capacityBytes: number;
+  readonly #onChunk: OnChunk | undefined;
+  readonly #content = new ContentHasher();
+  /** Chunks up to here are in the content hash, or on their way into it. */
+  #next = 0;
+  /** The chunk that is not complete: copied together, for a part of it alone cannot be hashed. */
+  #open: { index: number; bytes: Buffer; end: number } | null = null;
+  #line: { index: number; digest: Promise<Buffer> }[] = [];
+  #position = 0;
+
+  constructor(capacityBytes: number, onChunk?: OnChunk) {
+    this.#capacityBytes = capacityBytes;
+    this.#onChunk = onChunk;
+  }
+
+  /** Passes pieces on, unchanged. */
+  async *through(pieces: AsyncIterable<DiskPiece>): AsyncGenerator<DiskPiece> {
+    for await (const piece of pieces) {
+      await this.update(piece);
+      yield piece;
+    }
+  }
+
+  /** The next piece; none may cross the end of a 4 MiB chunk. The bytes may be changed once this has returned. */
+  async update({ offset, bytes }: DiskPiece): Promise<void> {
+    const index = Math.floor(offset / CHUNK_BYTES);
+    const end = offset + bytes.length;
+    const chunkEnd = Math.min(this.#capacityBytes, (index + 1) * CHUNK_BYTES);
+    if (offset < this.#position || end > chunkEnd) {
+      throw new RangeError(`a piece at ${offset} of ${bytes.length} bytes does not follow ${this.#position}`);
+    }
+    this.#position = end;
+    if (this.#open && this.#open.index !== index) await this.#close();
+    if (bytes.length === this.#length(index)) {
+      await this.#put(index, bytes);
+      return;
+    }
+    if (!this.#open && isZero(bytes)) return;
+    this.#open ??= { index, bytes: Buffer.alloc(this.#length(index)), end: 0 };
+    bytes.copy(this.#open.bytes, offset - index * CHUNK_BYTES);
+    this.#open.end = end;
+    if (end === chunkEnd) await this.#close();
+  }
+
+  /** `sha256-4m:…` of the whole disk. Nothing can be added afterwards. */
+  async digest(): Promise<string> {
+    await this.#close();
+    while (this.#line.length > 0) await this.#settle();
+    this.#content.zeros(this.#capacityBytes - this.#next * CHUNK_BYTES);
+    return this.#content.digest();
+  }
+
+  #length(index: number): number {
+    return Math.min(CHUNK_BYTES, this.#capacityBytes - index * CHUNK_BYTES);
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    this.#open = null;
+    if (open) await this.#put(open.index, open.bytes);
+  }
+
+  async #put(index: number, bytes: Buffer): Promise<void> {
+    if (isZero(bytes)) return;
+    // The bytes are copied by this call, before it returns.
+    const digest = webcrypto.subtle.digest('SHA-256', bytes).then((answer) => Buffer.from(answer));
+    digest.catch(() => undefined); // told by whoever waits for it
+    this.#line.push({ index, digest });
+    if (this.#line.length > AT_ONCE) await this.#settle();
+  }
+
+  /** Takes the oldest digest into the hash, and the chunks of zeros before it. */
+  async #settle(): Promise<void> {
+    const [oldest] = this.#line;
+    if (!oldest) return;
+    const digest = await oldest.digest;
+    this.#line.shift();
+    this.#content.zeros((oldest.index - this.#next) * CHUNK_BYTES);
+    this.#content.chunk(digest);
+    this.#next = oldest.index + 1;
+    this.#onChunk?.(oldest.index, digest);
+  }
+}
