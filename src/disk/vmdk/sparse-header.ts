@@ -1,5 +1,5 @@
-import { StackferryError } from '../../core/index.js';
 import { SECTOR_BYTES } from './descriptor.js';
+import { badFile as bad } from './faults.js';
 
 /** So many bytes from the start of a file tell its header. */
 export const SPARSE_HEADER_BYTES = 2048;
@@ -30,12 +30,6 @@ export interface SparseHeader {
   grainsOffset: number;
   /** The end of what the header itself says must be there. */
   leastSectors: number;
-}
-
-function bad(name: string, why: string): StackferryError {
-  return new StackferryError('disk.bad_descriptor', `${name} is no sound sparse disk file: ${why}.`, {
-    hint: 'The file was cut short or changed; copy it again, or let `vmkfstools -i` on the host make a clean copy.',
-  });
 }
 
 /** Null where the bytes are no sparse disk's; throws `disk.bad_descriptor` where they are one that cannot be right. */
@@ -179,8 +173,8 @@ function lastGrainOf(entries: Buffer): number {
   return last;
 }
 
-/** A directory entry: 0, or the word 1 in its top four bits over the table's number. */
-function seTable(header: SparseHeader, entry: bigint, name: string): number {
+/** The sector of the table that a seSparse directory entry names: 0, or 1 in its top four bits over the table's number. */
+export function seTable(header: SparseHeader, entry: bigint, name: string): number {
   if (entry === 0n) return 0;
   if (entry >> 32n !== 0x10000000n) throw bad(name, 'its directory holds an entry that cannot be read');
   return header.tablesOffset + Number(entry & 0xffffffffn) * ((header.tableEntries * 8) / SECTOR_BYTES);
