@@ -64,6 +64,7 @@ export function readQcow2(image: Buffer): Qcow2Read {
     for (let j = 0; j < cluster / 2; j++) counts.push(image.readUInt16BE(block + j * 2));
   }
   if (counts.length < uses.length) throw new Error('clusters without a refcount');
+  if (counts.length - uses.length >= cluster / 2) throw new Error('more refcount blocks than needed');
   for (const [at, used] of uses.entries()) if (used !== 1) throw new Error(`cluster ${at} is used ${used} times`);
   for (const [at, n] of counts.entries()) {
     if (n !== (at < uses.length ? 1 : 0)) throw new Error(`cluster ${at} has refcount ${n}`);

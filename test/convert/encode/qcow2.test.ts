@@ -141,6 +141,15 @@ describe('encodeQcow2, read by a reader of our own', () => {
     );
   });
 
+  it('every number of clusters around a full refcount block, which counts itself', async () => {
+    for (let clusters = 200; clusters < 540; clusters++) {
+      const { disk, data } = makeDisk(clusters * 512, [range(0, clusters * 512)]);
+      const image = encodeQcow2({ capacityBytes: disk.length, data, clusterBytes: 512 });
+      const pieces = piecesOf(image.wanted, MIB, (offset, length) => disk.subarray(offset, offset + length));
+      expect(readQcow2(await collect(image, pieces)).disk.equals(disk), `${clusters} clusters`).toBe(true);
+    }
+  });
+
   it('refcount blocks and their table of more than one cluster', async () => {
     // Clusters of 512 bytes: 256 of them to a refcount block, 64 blocks to a cluster of their table.
     const capacityBytes = 10 * MIB + 100;
