@@ -50,6 +50,6 @@ export function badRequestHint(request: { service: string; method: string; path:
   }
   const named = FIELDS[request.service]?.find(([field]) => field.test(said))?.[1];
   return named === undefined
-    ? `The service says what it does not accept; what it was asked for comes from ${made[2]}.`
-    : `That value comes from ${named}: give another.`;
+    ? `The service says what it does not accept; what it was asked for comes from ${made[2]}, or from the plan.`
+    : `That value comes from ${named}, or from the plan: give another.`;
 }

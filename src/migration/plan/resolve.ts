@@ -8,6 +8,7 @@ import { hasBegun, type MadePart } from './begun.js';
 import { plannedVm, type PlannedVm } from './document/schema.js';
 import { settleVm } from './document/settle.js';
 import { PLANNED, followPlan as follow } from './follow.js';
+import { issueText } from './issue-text.js';
 import { defaultMapping, type MappingOptions } from './options.js';
 import { resolveBoot } from './resolve-boot.js';
 import { resolveImages } from './resolve-image.js';
@@ -159,7 +160,13 @@ const knownFacts = new WeakMap<RunContext, Promise<CloudFacts>>();
 async function settled(rc: RunContext, name: SectionName): Promise<unknown> {
   const entry = rc.state.plan.get(PLANNED);
   if (entry === undefined) return undefined;
-  return settlePart(rc, plannedVm.parse(entry), name);
+  const planned = plannedVm.safeParse(entry);
+  if (planned.success) return settlePart(rc, planned.data, name);
+  const [issue] = planned.error.issues;
+  throw new UsageError(
+    `Run ${rc.run} follows a plan that cannot be run: ${issue?.path.join('.') ?? ''}: ${issueText(issue)}.`,
+    'Correct the plan file, and run it again: stackferry migrate PLAN',
+  );
 }
 
 async function settlePart(rc: RunContext, planned: PlannedVm, name: SectionName): Promise<unknown> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseWaitFor } from '../options.js';
 import { cloudSection } from '../sections.js';
+import { hostnameWord, nameWord, serverMetadata, serverTags } from '../words.js';
 
 /**
  * A plan as a file: what moves where, with every choice resolved, in words that a person can edit. Names stand for ids
@@ -48,7 +49,7 @@ export const seenVm = z.strictObject({
 
 export const plannedImage = z.strictObject({
   label,
-  name: text.max(255),
+  name: nameWord,
   format: z.enum(['raw', 'qcow2']),
   min_disk_gib: z.number().int().min(0),
   properties: z.record(z.string(), z.string()).describe('Image properties: hw_disk_bus, os_type …'),
@@ -56,7 +57,7 @@ export const plannedImage = z.strictObject({
 
 export const plannedVolume = z.strictObject({
   label,
-  name: text.max(255),
+  name: nameWord,
   size_gib: z.number().int().min(1),
   type: text.nullable().describe("Cinder volume type; null: the cloud's default"),
   zone: text.nullable().describe('Availability zone of the volume; null: the cloud chooses'),
@@ -65,7 +66,7 @@ export const plannedVolume = z.strictObject({
 
 export const plannedPort = z.strictObject({
   label: nicLabel,
-  name: text.max(255),
+  name: nameWord,
   network: text.describe('Network by name or id'),
   addresses: z
     .array(z.strictObject({ subnet: text.exactOptional(), ip: text.exactOptional() }))
@@ -81,8 +82,8 @@ export const plannedPort = z.strictObject({
 });
 
 export const plannedServer = z.strictObject({
-  name: text.max(255),
-  hostname: z.string().nullable().describe('For the guest’s metadata'),
+  name: nameWord,
+  hostname: hostnameWord.nullable().describe('For the guest’s metadata; null: Nova makes one of the name'),
   flavor: text.describe('By name or id'),
   create_flavor: z
     .strictObject({ vcpus: z.number().int().min(1), ram_mib: z.number().int().min(1) })
@@ -93,8 +94,8 @@ export const plannedServer = z.strictObject({
   key_name: text.nullable(),
   config_drive: z.boolean(),
   start: z.boolean().describe('false: all is made ready, but no server (Nova starts whatever it makes)'),
-  metadata: z.record(z.string(), z.string().max(255)),
-  tags: z.array(z.string().min(1).max(60)).default([]),
+  metadata: serverMetadata,
+  tags: serverTags.default([]),
 });
 
 const waitFor = z.string().refine(

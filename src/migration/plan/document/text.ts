@@ -1,5 +1,6 @@
 import { Document, LineCounter, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml';
 import { UsageError, ceilGib } from '../../../core/index.js';
+import { issueText } from '../issue-text.js';
 import type { Comment } from './explain.js';
 import { PLAN_VERSION, planDocument, type PlanDocument } from './schema.js';
 
@@ -69,7 +70,7 @@ export function parsePlan(text: string, path: string): PlanDocument {
     const [issue, ...more] = parsed.error.issues;
     const at = (issue?.path ?? []).filter((key) => typeof key !== 'symbol');
     const also = more.length === 0 ? '' : ` (and ${more.length} more)`;
-    throw notPlan(path, `${lineOf(document, lines, at)}${at.join('.') || 'the file'}: ${issue?.message ?? ''}${also}`);
+    throw notPlan(path, `${lineOf(document, lines, at)}${at.join('.') || 'the file'}: ${issueText(issue)}${also}`);
   }
   assertWhole(parsed.data, path);
   return parsed.data;

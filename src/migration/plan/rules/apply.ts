@@ -3,6 +3,7 @@ import type { DiskRecord, NicRecord, VmRecord } from '../../../esxi/index.js';
 import { volumeTypeAspects } from '../../../openstack/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
 import { globFits, type HardwareChoice, type MappingOptions, type NicMapping } from '../options.js';
+import { metadataValue } from '../names.js';
 import { isWithin } from '../resolve-ports.js';
 import type { MappingRules, NetworkRule, VmRule, VolumeRule } from './schema.js';
 import { expandTemplate } from './template.js';
@@ -49,7 +50,7 @@ export function applyRules(
       ? {}
       : {
           metadata: Object.fromEntries(
-            Object.entries(metadata).map(([key, value]) => [key, expandTemplate(value, vm, host)]),
+            Object.entries(metadata).map(([key, value]) => [key, metadataValue(expandTemplate(value, vm, host))]),
           ),
         }),
     ...(hardware === undefined ? {} : { hardware: choiceOf(hardware.value, hardware.rule) }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { serverMetadata, serverTags } from '../words.js';
 
 /**
  * Mapping rules: what goes where, said once for many VMs. In each list the first rule whose conditions all hold wins;
@@ -91,11 +92,8 @@ const vmRule = z
     key_name: text.exactOptional(),
     security_groups: groups.exactOptional(),
     hardware: hardware.exactOptional(),
-    tags: z.array(text.max(60).regex(/^[^,/]+$/, 'a tag has neither , nor /')).exactOptional(),
-    metadata: z
-      .record(text.max(255), z.string().max(255))
-      .exactOptional()
-      .describe('Values are templates as server_name'),
+    tags: serverTags.exactOptional(),
+    metadata: serverMetadata.exactOptional().describe('Values are templates as server_name'),
   })
   .describe('What holds for a VM; each field is taken from the first rule that fits and has it');
 

@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { UsageError } from '../../../core/index.js';
+import { issueText } from '../issue-text.js';
 import { RULES_VERSION, mappingRules, type MappingRules } from './schema.js';
 
 const MAX_BYTES = 1024 * 1024;
@@ -30,5 +31,5 @@ export function parseRules(text: string, path: string): MappingRules {
   }
   const [issue] = parsed.error.issues;
   const at = (issue?.path ?? []).join('.');
-  throw wrong(`${at || 'the file'}: ${issue?.message ?? ''}`);
+  throw wrong(`${at || 'the file'}: ${issueText(issue)}`);
 }

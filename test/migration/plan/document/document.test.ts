@@ -155,6 +155,24 @@ describe('parsePlan', () => {
       broken((plan) => first(plan).volumes.forEach((volume) => (volume.size_gib = 39))),
       /39 GiB is smaller than its disk/,
     ],
+    [
+      'a host name that Nova refuses',
+      broken((plan) => (first(plan).server.hostname = 'bad_host')),
+      /line \d+: vms\.0\.server\.hostname: a host name: 2 to 63/,
+    ],
+    [
+      'a metadata key that Nova refuses',
+      broken((plan) => (first(plan).server.metadata['k!@'] = 'v')),
+      /line \d+: vms\.0\.server\.metadata\.k!@: a metadata key: 1 to 255/,
+    ],
+    [
+      'a mark that is ours',
+      broken((plan) => (first(plan).server.metadata['stackferry_run'] = 'r1')),
+      /stackferry_run: /,
+    ],
+    ['a tag with a slash', broken((plan) => (first(plan).server.tags = ['a/b'])), /neither , nor \//],
+    ['a name with a break', broken((plan) => (first(plan).server.name = 'a\nb')), /no line breaks/],
+    ['a name with a blank at its end', broken((plan) => (first(plan).server.name = 'web ')), /blank/],
     ['a VM twice', broken((plan) => plan.vms.push(first(plan))), /id 12 is there twice/],
     [
       'a bomb of aliases',

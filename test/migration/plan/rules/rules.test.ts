@@ -321,6 +321,11 @@ describe('parseRules', () => {
       'version: 1\nvms: [{ hardware: { properties: { hw_disk_bus: sata } } }]',
       /hw_disk_bus is said as disk_bus/,
     ],
+    [
+      'a metadata key that Nova refuses',
+      'version: 1\nvms: [{ metadata: { "k!@": x } }]',
+      /vms\.0\.metadata\.k!@: a metadata key/,
+    ],
     ['both type and aspects', 'version: 1\nvolumes: [{ type: a, aspects: [b] }]', /either type or aspects/],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseRules(text, 'rules.yaml')).toThrow(message);
