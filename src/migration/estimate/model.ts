@@ -1,7 +1,8 @@
 import { ceilGib } from '../../core/index.js';
-import type { DiskRecord, VmRecord } from '../../esxi/index.js';
+import type { VmRecord } from '../../esxi/index.js';
 import { chooseFormat } from '../plan/resolve-image.js';
 import type { MappingOptions } from '../plan/options.js';
+import { diskBytes } from './disk-bytes.js';
 import type { Rates } from './rates.js';
 
 /** What one VM's migration would take. Bytes and seconds. */
@@ -90,7 +91,13 @@ function estimateVm(
   budgetSeconds: number | null,
 ): VmEstimate {
   const moving = vm.disks.filter(({ label }) => labels.includes(label));
-  const disks = moving.map((disk) => ({ disk, ...bytesOf(disk, options) }));
+  const disks = moving.map((disk) => {
+    const { copy, held, staging } = diskBytes(disk, disk.label in vm.facts.rawDisks);
+    const capacity = disk.capacity_bytes ?? 0;
+    const { format } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
+    // A raw device is not moved, so nothing of it is sent.
+    return { disk, copy, staging, upload: copy > 0 && format === 'raw' ? capacity : held };
+  });
   const sum = (pick: (item: (typeof disks)[number]) => number) => disks.reduce((total, item) => total + pick(item), 0);
   const copy = sum((item) => item.copy);
   const upload = sum((item) => item.upload);
@@ -118,36 +125,8 @@ function estimateVm(
   };
 }
 
-/** Free space that this machine needs to stage these disks: the copy, and what it is converted to. Bytes. */
-export function stagingBytes(disks: readonly Pick<DiskRecord, 'capacity_bytes' | 'allocated_bytes'>[]): number {
-  return disks.reduce((sum, disk) => sum + stagingOf(disk), 0);
-}
-
-/** Holes stay holes on this machine's disk, in the copy and in what it is converted to. */
-function stagingOf({
-  capacity_bytes,
-  allocated_bytes,
-}: Pick<DiskRecord, 'capacity_bytes' | 'allocated_bytes'>): number {
-  const capacity = capacity_bytes ?? 0;
-  const held = Math.min(allocated_bytes ?? capacity, 2 * capacity);
-  return held + Math.min(held, capacity);
-}
-
 /** Whole milliseconds: more would only look exact. */
 const round = (seconds: number) => Math.round(seconds * 1000) / 1000;
-
-/** A flat file is read whole, its holes too; links above it and sparse files for what they hold. */
-function bytesOf(
-  disk: DiskRecord,
-  options: Pick<MappingOptions, 'imageFormat'>,
-): { copy: number; upload: number; staging: number } {
-  const capacity = disk.capacity_bytes ?? 0;
-  const held = Math.min(disk.allocated_bytes ?? capacity, 2 * capacity);
-  const flatBase = disk.kind === 'flat' || disk.chain.length > 1;
-  const copy = flatBase ? capacity + (disk.chain.length > 1 ? held : 0) : held;
-  const { format } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
-  return { copy, upload: format === 'raw' ? capacity : Math.min(held, capacity), staging: stagingOf(disk) };
-}
 
 function window(estimates: readonly VmEstimate[], seconds: number): NonNullable<Estimate['budget']> {
   const shortest = [...estimates].sort((a, b) => a.seconds.total - b.seconds.total || a.id.localeCompare(b.id));

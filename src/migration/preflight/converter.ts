@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/index.js';
-import { stagingBytes } from '../estimate/model.js';
+import { stagingBytes } from '../estimate/disk-bytes.js';
 import { finding } from '../findings/finding.js';
 import type { PreflightFinding, PreflightRule, PreflightVm } from './rule.js';
 

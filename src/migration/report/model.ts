@@ -1,5 +1,6 @@
 import { MIB } from '../../core/index.js';
 import { selectVms } from '../../esxi/index.js';
+import { diskBytes } from '../estimate/disk-bytes.js';
 import { assumed } from '../estimate/rates.js';
 import { readiness as adviceOf } from '../findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
@@ -123,7 +124,7 @@ export function readinessOf(findings: readonly { severity: string }[]): Readines
 
 function reportVm({ vm, runs }: Item, rate: number): ReportVm {
   const moved = runs.some((run) => run.state === 'done' && run.target.volumes.some((volume) => volume.volume_id));
-  const toMove = moved ? 0 : sum(vm.disks, bytesToMove);
+  const toMove = moved ? 0 : sum(vm.disks, (disk) => diskBytes(disk, isRaw(vm, disk.label)).copy);
   return {
     id: vm.id,
     name: vm.name,
@@ -174,16 +175,9 @@ function reportVm({ vm, runs }: Item, rate: number): ReportVm {
   };
 }
 
-/**
- * What is read from the host: a flat file whole, its holes too; links above it and sparse files for what they hold (as
- * `estimate` reckons). A raw device's data is not on the datastore, and is not copied.
- */
-function bytesToMove({ kind, chain, capacity_bytes, allocated_bytes }: InventoryVm['disks'][number]): number {
-  if (kind === 'rdm_physical' || kind === 'rdm_virtual') return 0;
-  const capacity = capacity_bytes ?? allocated_bytes ?? 0;
-  const held = Math.min(allocated_bytes ?? capacity, 2 * capacity);
-  if (chain.length > 1) return capacity + held;
-  return kind === 'flat' ? capacity : held;
+/** The host's findings tell it of snapshots over raw devices, too, whose own kind is another. */
+function isRaw(vm: InventoryVm, label: string): boolean {
+  return vm.findings.some(({ code, subject }) => subject === label && code.startsWith('disk.rdm_'));
 }
 
 function totalsOf(vms: readonly ReportVm[], skipped: number): ReportTotals {
