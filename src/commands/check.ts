@@ -1,8 +1,8 @@
-import { dirname, join, resolve } from 'node:path';
-import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Command } from 'commander';
-import { StackferryError, UsageError, messageOf } from '../core/index.js';
+import { StackferryError, UsageError, messageOf, writeWhole } from '../core/index.js';
 import type { CheckSubject } from '../migration/check.js';
 import { stateDir, type App } from './app.js';
 import { globalSchema } from './options/global.js';
@@ -143,21 +143,15 @@ async function subjectOf(
 /** Adds acceptances to the plan file, as a whole or not at all. False where they are there already. */
 async function recordAccept(path: string, accept: readonly string[]): Promise<boolean> {
   const { addAcceptances } = await import('../migration/plan/document/index.js');
-  // Where the plan is a link, what it points to is the plan.
-  const file = await realpath(path);
-  const text = addAcceptances(await readFile(file, 'utf8'), accept);
+  const text = addAcceptances(await readFile(path, 'utf8'), accept);
   if (text === null) return false;
-  const temporary = join(dirname(file), `.stackferry-${process.pid}.tmp`);
   try {
-    await writeFile(temporary, text, { flush: true, flag: 'wx', mode: (await stat(file)).mode & 0o777 });
-    await rename(temporary, file);
+    await writeWhole(path, text);
   } catch (error) {
     throw new StackferryError('output.unwritable', `${path} cannot be written: ${messageOf(error)}`, {
       cause: error,
       hint: `Add it by hand, under accept: ${accept.join(', ')}`,
     });
-  } finally {
-    await rm(temporary, { force: true });
   }
   return true;
 }

@@ -1,9 +1,8 @@
-import { link, rm, rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
-import { StackferryError, UsageError, messageOf, systemCode } from '../core/index.js';
+import { StackferryError, UsageError, messageOf, systemCode, writeWhole } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { readSavedHost } from './options/inventory-file.js';
@@ -161,11 +160,8 @@ const schemaPath = fileURLToPath(new URL('../../guides/plan.schema.json', import
 
 /** Writes a file as a whole or not at all; one that is there is only replaced if that was asked for. */
 async function writeOut(path: string, text: string, force: boolean): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, text, { flush: true });
-    if (force) await rename(temporary, path);
-    else await link(temporary, path);
+    await writeWhole(path, text, { replace: force });
   } catch (error) {
     if (systemCode(error) === 'EEXIST') {
       throw new UsageError(
@@ -177,7 +173,5 @@ async function writeOut(path: string, text: string, force: boolean): Promise<voi
       cause: error,
       hint: 'Choose another folder with -o FILE.',
     });
-  } finally {
-    await rm(temporary, { force: true });
   }
 }

@@ -1,6 +1,6 @@
-import { rename, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { StackferryError, messageOf, systemCode } from '../core/index.js';
+import { StackferryError, messageOf, systemCode, writeWhole } from '../core/index.js';
 
 /**
  * Writes a file that a program makes and nobody edits: over what is there, and so that a reader sees the old or the new
@@ -15,15 +15,7 @@ export async function writeOutput(cwd: string, output: string, text: string): Pr
       await writeFile(path, text);
       return;
     }
-    const target = (await orNothing(realpath(path))) ?? path;
-    const temporary = `${target}.${process.pid}.tmp`;
-    try {
-      // A report that only its owner may read stays so.
-      await writeFile(temporary, text, { flush: true, ...(there ? { mode: there.mode & 0o777 } : {}) });
-      await rename(temporary, target);
-    } finally {
-      await rm(temporary, { force: true });
-    }
+    await writeWhole(path, text);
   } catch (error) {
     throw new StackferryError('output.unwritable', `${output} cannot be written: ${messageOf(error)}`, {
       hint: 'Choose another place with -o FILE.',

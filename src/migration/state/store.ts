@@ -1,7 +1,15 @@
 import { randomInt } from 'node:crypto';
-import { mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { StackferryError, UsageError, makeFolders, messageOf, systemCode, type Clock } from '../../core/index.js';
+import {
+  StackferryError,
+  UsageError,
+  makeFolders,
+  messageOf,
+  systemCode,
+  writeWhole,
+  type Clock,
+} from '../../core/index.js';
 import { foldJournal, type RunState } from './fold.js';
 import { Journal, damaged, readJournal } from './journal.js';
 import { JOURNAL_VERSION, type JournalLine } from './journal-line.js';
@@ -202,11 +210,9 @@ function stateOf(lines: readonly JournalLine[], path: string): RunState | null {
 
 const LIST_HINT = 'List them with: stackferry status';
 
-/** Writes a small file so that a reader sees the old or the new content, never half of it. */
-export async function writeAtomic(path: string, content: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content, { mode: 0o600, flush: true });
-  await rename(temporary, path);
+/** Writes a small file of a run, for its owner alone, so that a reader sees the old or the new content, never half of it. */
+export function writeAtomic(path: string, content: string): Promise<void> {
+  return writeWhole(path, content, { mode: 0o600 });
 }
 
 /** Reads and parses a JSON file; null when it is not there or not whole. */
