@@ -38,6 +38,8 @@ export interface CheckRequest {
   stagingDir: string;
 }
 
+const ACCEPT_SOURCES = ['--accept', 'accept in the plan:'] as const;
+
 /** One VM as far as it could be settled, and what was found on it so far. */
 interface Looked {
   item: PreflightVm;
@@ -51,8 +53,9 @@ interface Looked {
  *   cloud, `accept.refused`.
  */
 export async function check(base: SessionBase, request: CheckRequest): Promise<CheckResult> {
-  assertAcceptable(request.accept);
   const { subject } = request;
+  const said = { '--accept': request.accept, 'accept in the plan:': 'plan' in subject ? subject.plan.accept : [] };
+  for (const source of ACCEPT_SOURCES) assertAcceptable(said[source], source);
   const source = await readSourceSide(base, request);
   const cloudSide = await readCloudSide(base, subject);
   const looked =
@@ -66,7 +69,6 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
   const of = (side: 'cloud' | 'host' | 'converter') =>
     found.filter(({ place }) => place === side).map((item) => item.finding);
   const { dir, freeBytes } = converter.staging;
-  const accept = [...request.accept, ...('plan' in subject ? subject.plan.accept : [])];
   const all = {
     vms: looked.map(({ item, findings }) => ({
       vm: item.name,
@@ -91,10 +93,14 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
     },
   };
   const findings = [...all.vms, all.cloud, all.host, all.converter].flatMap((side) => side.findings);
-  for (const text of idle(request.accept, findings)) {
-    base.ctx.events.emit({ kind: 'notice', message: `--accept ${text} fits nothing that was found.` });
+  // What a plan accepts may be for VMs of it that are not looked at now.
+  const isPart = 'plan' in subject && subject.selectors !== undefined;
+  for (const source of isPart ? (['--accept'] as const) : ACCEPT_SOURCES) {
+    for (const text of idle(said[source], findings)) {
+      base.ctx.events.emit({ kind: 'notice', message: `${source} ${text} fits nothing that was found.` });
+    }
   }
-  return judge(all, accept);
+  return judge(all, Object.values(said).flat());
 }
 
 /** A running VM that may be shut down. */

@@ -1,6 +1,7 @@
 import { InterruptedError, StackferryError, UsageError, messageOf } from '../core/index.js';
 import { selectVms } from '../esxi/index.js';
 import { assertSameCloud } from './diff-plan.js';
+import { assertAcceptable } from './findings/accept.js';
 import { migrate, type MigrateRequest, type SourceAddress } from './migrate.js';
 import type { PlanDocument, PlannedVm } from './plan/document/index.js';
 import type { RunResult, VmResult } from './result.js';
@@ -24,9 +25,13 @@ export interface PlanEnd {
   error: unknown;
 }
 
-/** The VMs of a plan that are meant, each as a request of its own. */
+/**
+ * The VMs of a plan that are meant, each as a request of its own.
+ * @throws UsageError where the plan accepts what no finding is called.
+ */
 export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; one: MigrateRequest }[] {
   const { plan, only } = request;
+  assertAcceptable(plan.accept, 'accept in the plan:');
   const known = plan.vms.map((planned) => ({ ...planned.vm, planned }));
   const chosen = only.length === 0 ? known : selectVms({ vms: known }, only);
   return chosen.map(({ planned }) => ({
@@ -52,8 +57,8 @@ export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; o
  * stops all. A VM that is done already is not done again.
  */
 export async function migratePlan(base: SessionBase, request: MigratePlanRequest): Promise<PlanEnd[]> {
-  assertSameCloud(request.plan, await base.doors.cloud(base.ctx));
   const all = requestsOf(request);
+  assertSameCloud(request.plan, await base.doors.cloud(base.ctx));
   if (all.length > 1 && request.outputDir !== undefined) {
     throw new UsageError(
       '--output is one folder, and several VMs would be staged there.',

@@ -395,6 +395,30 @@ describe('check PLAN', () => {
     expect(ofVm(gone, 'web01')).toEqual(['plan.outdated blocker vm']);
   });
 
+  test('a plan that accepts what no finding is called is refused by all that read it; what fits nothing is told', async () => {
+    const lab = await peers.lab();
+    const path = await planOf(lab, '--vm', 'web01', ...OPEN);
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('accept: []', 'accept: [bogus.code]'));
+    for (const args of [
+      ['check', 'plan.yaml'],
+      ['migrate', 'plan.yaml', '--dry-run'],
+      ['migrate', 'plan.yaml', '--yes'],
+    ]) {
+      const ended = await lab.run(args);
+      expect([ended.code, ended.stderr]).toEqual([
+        2,
+        expect.stringContaining('accept in the plan: bogus.code: no finding has the code bogus.code.') as string,
+      ]);
+    }
+    await writeFile(path, text.replace('accept: []', 'accept: [disk.shared]'));
+    const idle = await lab.run(['check', 'plan.yaml']);
+    expect([idle.code, idle.stderr]).toEqual([
+      0,
+      expect.stringContaining('accept in the plan: disk.shared fits nothing that was found.') as string,
+    ]);
+  });
+
   test('the mapping options do not go together with it', async () => {
     const lab = await peers.lab();
     await planOf(lab, '--vm', 'web01', ...OPEN);

@@ -23,12 +23,15 @@ interface Acceptance {
   subject: string | null;
 }
 
+/** Where an acceptance was said, for a person: the option, or the list of a plan file. */
+export type AcceptSource = '--accept' | 'accept in the plan:';
+
 /** Reads `CODE` or `CODE:SUBJECT`; subjects hold colons themselves (`disk.shared:scsi0:1`). */
-function parse(text: string): Acceptance {
+function parse(text: string, said: AcceptSource = '--accept'): Acceptance {
   const [, code, subject] = /^([a-z]+\.[a-z_]+)(?::(.+))?$/.exec(text) ?? [];
   if (code === undefined) {
     throw new UsageError(
-      `--accept "${text}" is not of the form CODE or CODE:SUBJECT.`,
+      `${said} "${text}" is not of the form CODE or CODE:SUBJECT.`,
       'Example: --accept cloud.default_security_group, or --accept disk.independent:scsi0:1',
     );
   }
@@ -36,17 +39,17 @@ function parse(text: string): Acceptance {
 }
 
 /**
- * Makes sure that what is said with `--accept` can be meant.
+ * Makes sure that what is said with `--accept`, or in a plan, can be meant.
  * @throws UsageError for another form, and for a code that no finding has.
  */
-export function assertAcceptable(texts: readonly string[]): void {
+export function assertAcceptable(texts: readonly string[], said: AcceptSource = '--accept'): void {
   for (const text of texts) {
-    const { code } = parse(text);
+    const { code } = parse(text, said);
     if (known.has(code)) continue;
     const [area = ''] = code.split('.');
     const near = [...known].filter((item) => item.startsWith(`${area}.`)).sort();
     throw new UsageError(
-      `--accept ${text}: no finding has the code ${code}.`,
+      `${said} ${text}: no finding has the code ${code}.`,
       near.length === 0 ? 'Take the code from the output of: stackferry check' : `There is: ${near.join(', ')}.`,
     );
   }
@@ -65,7 +68,7 @@ export interface Standing<F extends Finding> {
  *   migration would fail or lose bytes.
  */
 export function standing<F extends Finding>(findings: readonly F[], accept: readonly string[]): Standing<F> {
-  const taken = accept.map(parse);
+  const taken = accept.map((text) => parse(text));
   const isTaken = ({ code, subject }: Finding) =>
     taken.some((item) => item.code === code && (item.subject === null || item.subject === subject));
   const refused = findings.find((finding) => isTaken(finding) && !isOverridable(finding));

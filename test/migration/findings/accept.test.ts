@@ -73,4 +73,11 @@ describe('assertAcceptable', () => {
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(hint);
   });
+
+  it('says of what a plan accepts that it stands there', () => {
+    const error = refusal(() => {
+      assertAcceptable(['cloud.qouta'], 'accept in the plan:');
+    });
+    expect(error.message).toBe('accept in the plan: cloud.qouta: no finding has the code cloud.qouta.');
+  });
 });
