@@ -1,6 +1,6 @@
-import { Document, LineCounter, isMap, isScalar, isSeq, parseDocument, type Node } from 'yaml';
+import { Document, isMap, isScalar, isSeq, type Node } from 'yaml';
 import { UsageError, ceilGib } from '../../../core/index.js';
-import { issueText } from '../issue-text.js';
+import { readYaml } from '../read-yaml.js';
 import type { Comment } from './explain.js';
 import { PLAN_VERSION, planDocument, type PlanDocument } from './schema.js';
 
@@ -53,37 +53,20 @@ const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
  * @throws UsageError that names the line and what is wrong with it.
  */
 export function parsePlan(text: string, path: string): PlanDocument {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw notPlan(path, 'it is larger than any plan');
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [broken] = document.errors;
-  if (broken) throw notPlan(path, `line ${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 100 });
-  } catch {
-    throw notPlan(path, 'it has too many aliases');
-  }
-  assertVersion(value, path);
-  const parsed = planDocument.safeParse(value);
-  if (!parsed.success) {
-    const [issue, ...more] = parsed.error.issues;
-    const at = (issue?.path ?? []).filter((key) => typeof key !== 'symbol');
-    const also = more.length === 0 ? '' : ` (and ${more.length} more)`;
-    throw notPlan(path, `${lineOf(document, lines, at)}${at.join('.') || 'the file'}: ${issueText(issue)}${also}`);
-  }
-  assertWhole(parsed.data, path);
-  return parsed.data;
-}
-
-function assertVersion(value: unknown, path: string): void {
-  const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
-  if (typeof version === 'number' && version > PLAN_VERSION) {
-    throw new UsageError(
-      `${path} is a plan of version ${version}; this program knows versions up to ${PLAN_VERSION}.`,
-      'Use the newer stackferry that wrote it, or make the plan anew.',
-    );
-  }
+  const plan = readYaml(text, {
+    schema: planDocument,
+    maxBytes: MAX_BYTES,
+    tooLarge: 'it is larger than any plan',
+    version: PLAN_VERSION,
+    newer: (version) =>
+      new UsageError(
+        `${path} is a plan of version ${version}; this program knows versions up to ${PLAN_VERSION}.`,
+        'Use the newer stackferry that wrote it, or make the plan anew.',
+      ),
+    wrong: (why) => notPlan(path, why),
+  });
+  assertWhole(plan, path);
+  return plan;
 }
 
 /** What no schema of one field can say: the disks of image, volume and VM are the same. */
@@ -119,15 +102,6 @@ function assertWhole(plan: PlanDocument, path: string): void {
       }
     }
   }
-}
-
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): string {
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    const range = (node as Node | undefined)?.range;
-    if (range) return `line ${lines.linePos(range[0]).line}: `;
-  }
-  return '';
 }
 
 function notPlan(path: string, why: string): UsageError {

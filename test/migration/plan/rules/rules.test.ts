@@ -309,7 +309,7 @@ describe('parseRules', () => {
     [
       'a SCSI model on another bus',
       'version: 1\nvms: [{ hardware: { disk_bus: sata, scsi_model: virtio-scsi } }]',
-      /vms\.0\.hardware: scsi_model is for disk_bus scsi/,
+      /line 2: vms\.0\.hardware: scsi_model is for disk_bus scsi/,
     ],
     [
       'a property that is no hardware',
