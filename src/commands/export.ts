@@ -6,7 +6,7 @@ import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
-import { addPowerOptions, readSettings, settingsSchema } from './options/run.js';
+import { addPowerOptions, addReadingOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
 
 const schema = z.object({
@@ -42,6 +42,7 @@ export function register(program: Command, app: App): void {
   addFormat(command);
   addDryRun(command);
   addSourceOptions(command);
+  addReadingOptions(command);
   addPowerOptions(command);
   command.addHelpText(
     'after',

@@ -7,7 +7,7 @@ import { globalSchema } from './options/global.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
-import { addPowerOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
+import { addPowerOptions, addReadingOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
@@ -40,16 +40,21 @@ export function register(program: Command, app: App): void {
     .argument('[plan]', 'a plan file: it decides what goes where')
     .option('--vm <selector>', 'the VM: its name, id:N or uuid:U; with a plan (repeatable): only these', collect)
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable)', collect)
-    .option('--output <dir>', 'stage the disks here; otherwise in the state folder, removed at the end')
+    .option('--output <dir>', 'stage the disks here, as files that stay; otherwise nothing is written to this machine')
     .option('--resume', 'go on with the unfinished run of the VM (or of --run); never begins one')
     .option('--run <id>', 'with --resume: the run to go on with')
-    .option('--accept <code[:subject]>', 'take a finding of check knowingly (repeatable); the run keeps it', collect)
+    .option(
+      '--accept <code[:subject]>',
+      'take a finding of check knowingly (repeatable; beside those of a plan); the run keeps it',
+      collect,
+    )
     .option('--again', 'make another server though an earlier run has made one of this VM')
     .option('--dry-run', 'resolve everything and print what would be done; changes nothing');
   addFormat(command);
   addSourceOptions(command);
   addTargetOptions(command);
   addMappingOptions(command);
+  addReadingOptions(command);
   addPowerOptions(command);
   addTimeoutOptions(command, ['image', 'volume', 'server', 'console']);
   command.addHelpText(
@@ -146,11 +151,7 @@ async function actPlan(
 ): Promise<void> {
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
   const [given] = Object.keys(mapping);
-  const other =
-    given ??
-    (options.skipDisk ? 'skipDisk' : undefined) ??
-    (options.accept ? 'accept' : undefined) ??
-    (options.resume ? 'resume' : undefined);
+  const other = given ?? (options.skipDisk ? 'skipDisk' : undefined) ?? (options.resume ? 'resume' : undefined);
   if (other !== undefined) {
     const flag = `--${other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new UsageError(
@@ -171,6 +172,7 @@ async function actPlan(
       plan,
       address: sourceTarget(app, source),
       only,
+      accept: options.accept ?? [],
       confirm: terminal.interactive && !options.yes,
       again: options.again,
       ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),

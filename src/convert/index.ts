@@ -6,6 +6,7 @@ export { hashImage, type GuestViewHash } from './guest-view.js';
 export { qemuImgVersion } from './qemu-img.js';
 export { assertQemuNbd, qemuFormats } from './qemu-tools.js';
 export {
+  PieceGuard,
   encodeQcow2,
   encodeRaw,
   imageEncoders,

@@ -21,6 +21,7 @@ export {
   type StackferryEvent,
 } from './events.js';
 export { makeFolders } from './folders.js';
+export { Pacer } from './pacer.js';
 export { poll, type PollOptions } from './poll.js';
 export { parseDuration, parseRate } from './quantities.js';
 export { RateMeter } from './rate.js';

@@ -58,7 +58,12 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   const powerOff = base.settings.powerOff || base.settings.forceOff;
   const blockers = standing(standingBlockers(source, labels, { powerOff }), accept).standing;
   let blocked = blockerError(source.vm.name, blockers);
-  await noteSource(rc, request.source, { source, labels, ownFolder: base.store.paths(state.run).disks });
+  await noteSource(rc, request.source, {
+    source,
+    labels,
+    ownFolder: base.store.paths(state.run).disks,
+    staged: request.source.outputDir !== undefined,
+  });
   try {
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));

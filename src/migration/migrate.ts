@@ -4,6 +4,7 @@ import { StackferryError, UsageError, formatBytes, quoteForHint } from '../core/
 import { changesOf, type PlannedVm } from './plan/document/index.js';
 import { ensureSections, followPlan, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
+import { canRead } from '../esxi/read/index.js';
 import { checkTarget } from './check-target.js';
 import { assertAcceptable, isOverridable, standing } from './findings/accept.js';
 import { assertDisksOfRun, diskChoice, openOrBegin } from './choose-run.js';
@@ -14,6 +15,7 @@ import { withRun, type Session, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import { listSteps } from './steps/list.js';
 import { needSection, section, type RunContext } from './steps/step.js';
+import { TRANSFER } from './steps/transfer.js';
 
 /** Where the source is, as the plan keeps it. */
 export interface SourceAddress {
@@ -92,7 +94,7 @@ export function saidOf(
 export async function takeSource(
   session: Session,
   request: SourceRequest,
-  allowed: { powerOff: boolean; accept?: readonly string[] },
+  allowed: { powerOff: boolean; accept?: readonly string[]; staged?: boolean },
 ): Promise<void> {
   const { rc, paths } = session;
   const accept = allowed.accept ?? [];
@@ -110,7 +112,8 @@ export async function takeSource(
       hint: finding.remedy,
     });
   }
-  await noteSource(rc, request, { source, labels, ownFolder: paths.disks });
+  const staged = allowed.staged === true || request.outputDir !== undefined;
+  await noteSource(rc, request, { source, labels, ownFolder: paths.disks, staged });
 }
 
 /** The VM as the host has it now, and the labels of the disks that move. */
@@ -131,7 +134,7 @@ export async function lookAtSource(
 export async function noteSource(
   rc: RunContext,
   request: SourceRequest,
-  { source, labels, ownFolder }: { source: Source; labels: string[]; ownFolder: string },
+  { source, labels, ownFolder, staged }: { source: Source; labels: string[]; ownFolder: string; staged: boolean },
 ): Promise<void> {
   if (section(rc.state, 'source')) return;
   await rc.record({
@@ -145,6 +148,10 @@ export async function noteSource(
       ownDir: request.outputDir === undefined,
     },
   });
+  const moving = source.vm.disks.filter((disk) => labels.includes(disk.label));
+  // Hosted sparse and stream-optimized files are read by qemu-img, which wants them here.
+  const isDirect = !staged && moving.every((disk) => canRead(disk.kind));
+  await rc.record({ kind: 'plan', section: TRANSFER, value: isDirect ? 'direct' : 'staged' });
 }
 
 /**

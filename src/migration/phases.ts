@@ -37,7 +37,7 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
   await withRun(base, which, async (session) => {
     const { rc } = session;
     final = rc.state;
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
+    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), staged: true });
     const phases: Phase[] = ['export'];
     if (request.convertTo !== null) {
       const options = await takeOptions(rc, { imageFormat: request.convertTo });

@@ -75,6 +75,7 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
   const server = serverResult.safeParse(state.steps.get('server')?.result).data;
   const madeServer = state.resources.findLast((item) => item.resource === 'server' && !item.gone);
   const hashOf = (label: string) =>
+    images.find((item) => item.label === label)?.content_hash ??
     converted.get(label)?.content_hash ??
     given.find((item) => item.label === label)?.content_hash ??
     exported.get(label)?.content_hash ??
@@ -130,6 +131,7 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
 function comparedText({ hash_algorithm, sent_equals }: ImageResult): string {
   const glance = `${hash_algorithm} of the bytes sent with Glance's`;
   if (sent_equals === 'content_hash') return `${glance}; their content hash with that of the disk as it was converted`;
+  if (sent_equals === 'read') return `${glance}; the disk was hashed as it was read, in the same pass`;
   if (sent_equals === 'file_sha512')
     return `${glance}; their sha512 with that of the qcow2 that was proved to hold the disk`;
   return glance;

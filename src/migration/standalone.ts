@@ -15,7 +15,7 @@ import type { ImageSection, VolumeSection } from './plan/sections.js';
 import { runSteps } from './runner.js';
 import { withRun, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
-import type { ImageFile } from './steps/image.js';
+import type { ImageFile } from './steps/image-content.js';
 import { listSteps, type Phase } from './steps/list.js';
 import type { RunContext } from './steps/step.js';
 

@@ -1,7 +1,7 @@
 export { connectCloud, type Cloud, type CloudService, type ConnectOptions } from './cloud.js';
 export { loadCloudConfig, type LoadCloudConfig } from './config/load.js';
 export type { AuthMethod, CloudConfig, DomainRef, ProjectRef, Scope } from './config/types.js';
-export type { CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';
+export type { ContentRun, CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';
 export { compareImageHash, type HashVerdict } from './image/hash.js';
 export type { VolumeType, VolumeTypes } from './block-storage/types.js';
 export type { CreateVolume, Volume, Volumes } from './block-storage/volumes.js';

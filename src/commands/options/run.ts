@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { parseRate } from '../../core/index.js';
 import { defaultTimeouts, type RunSettings } from '../../migration/steps/settings.js';
 import { wholeNumber } from './parse.js';
 
@@ -10,6 +11,24 @@ export function addPowerOptions(command: Command): Command {
     .option('--power-off', 'shut a running guest down first (by VMware Tools)')
     .option('--force-off', 'as --power-off, and pull the plug when the guest has not shut down in time')
     .option('--timeout-shutdown <seconds>', 'how long the guest may take, 300 if unset', wholeNumber(1));
+}
+
+/** How disks are read from the host. */
+export function addReadingOptions(command: Command): Command {
+  return command
+    .optionsGroup('Reading:')
+    .option(
+      '--streams <n>',
+      'connections that read from the host at once, at most 8; as many as bring something if unset',
+      wholeNumber(1, 8),
+    )
+    .option('--bandwidth <rate>', 'read no more than this from the host in all: 200MiB/s, 1Gbit/s')
+    .addOption(
+      new Option(
+        '--trust-map <when>',
+        "leave out what the host's block map calls empty: after a look at samples of it, always, never; auto if unset",
+      ).choices(['auto', 'always', 'never']),
+    );
 }
 
 type TimeoutName = 'image' | 'volume' | 'server' | 'console';
@@ -35,6 +54,8 @@ export const settingsSchema = z.object({
   timeoutServer: z.number().optional(),
   timeoutConsole: z.number().optional(),
   streams: z.number().optional(),
+  bandwidth: z.string().optional(),
+  trustMap: z.enum(['auto', 'always', 'never']).optional(),
   compress: z.boolean().optional(),
   sha256: z.boolean().optional(),
   force: z.boolean().optional(),
@@ -46,7 +67,9 @@ export function readSettings(options: z.infer<typeof settingsSchema>): RunSettin
   return {
     powerOff: options.powerOff ?? false,
     forceOff: options.forceOff ?? false,
-    streams: options.streams ?? 2,
+    streams: options.streams ?? null,
+    bandwidth: options.bandwidth === undefined ? null : parseRate(options.bandwidth, '--bandwidth'),
+    trustMap: options.trustMap ?? 'auto',
     compress: options.compress ?? false,
     sha256: options.sha256 ?? false,
     force: options.force ?? false,

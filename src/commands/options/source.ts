@@ -33,9 +33,11 @@ export function addSourceOptions(command: Command): Command {
     .option('--esxi-legacy-ssh', 'also offer the weak algorithms of old hosts (ESXi 5.x, 6.0)')
     .addOption(
       new Option('--esxi-transport <way>', 'how the host is read (STACKFERRY_ESXI_TRANSPORT)').choices(['auto', 'ssh']),
-    )
-    .option('--streams <n>', 'files read from the host at once, 2 if unset, at most 8', wholeNumber(1, 8));
+    );
 }
+
+/** OpenSSH lets ten connections log in at once; some must stay free for others. */
+const MOST_CONNECTIONS = 8;
 
 export const sourceSchema = z.object({
   esxi: z.string().optional(),
@@ -125,7 +127,7 @@ export async function sshTarget(app: App, options: SourceOptions, ctx: Context):
     rememberIn: `${state}/known_hosts`,
     insecure: options.esxiInsecure ?? isTrue(env('STACKFERRY_ESXI_INSECURE') ?? env('GOVC_INSECURE')),
     legacy: options.esxiLegacySsh ?? false,
-    maxConnections: Math.max(1, options.streams ?? 2),
+    maxConnections: Math.max(1, options.streams ?? MOST_CONNECTIONS),
   };
 }
 

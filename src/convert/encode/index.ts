@@ -4,6 +4,7 @@ import { encodeRaw } from './raw.js';
 import type { ImageEncoder, ImageFormat } from './types.js';
 
 export { encodeQcow2, type Qcow2Request } from './qcow2.js';
+export { PieceGuard } from './piece-guard.js';
 export { encodeRaw } from './raw.js';
 export type { EncodedImage, EncodeRequest, ImageEncoder, ImageFormat, ImageRun } from './types.js';
 

@@ -88,7 +88,7 @@ export async function planExport(
     return diskPlan(label, planned);
   });
   const plan = { disks: plans, ...totals(plans) };
-  await checkSpace(plan, options.outputDir);
+  if (options.outputDir !== null) await checkSpace(plan, options.outputDir);
   return plan;
 }
 

@@ -49,8 +49,8 @@ export interface ExportPlan {
 }
 
 export interface PlanOptions {
-  /** Where the files will lie: its free space is compared with what they need. It need not exist yet. */
-  outputDir: string;
+  /** Where the files will lie: its free space is compared with what they need. It need not exist yet. Null: nowhere. */
+  outputDir: string | null;
 }
 
 export interface CopyOptions {

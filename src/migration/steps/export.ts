@@ -43,7 +43,7 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
       const host = await rc.host();
-      const options = { streams: rc.settings.streams, sha256: rc.settings.sha256 };
+      const options = { streams: rc.settings.streams ?? 2, sha256: rc.settings.sha256 };
       const copied = await readSourceFiles(rc, () => copyDisk(host.shell, disk, source.outputDir, rc.ctx, options));
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;

@@ -7,6 +7,7 @@ import { imageStep } from './image.js';
 import { portStep } from './port.js';
 import { serverStep } from './server.js';
 import { recheckStep, sourceStep } from './source.js';
+import { transferOf } from './transfer.js';
 import { volumeStep } from './volume.js';
 
 /** The phases of a run, as the step commands name them. */
@@ -22,13 +23,16 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   const source = section(state, 'source');
   const server = section(state, 'server');
   const steps: Step[] = [];
-  if (source && wants('export')) {
+  const isDirect = transferOf(state) === 'direct';
+  if (source && isDirect && wants('upload')) steps.push(sourceStep(state));
+  if (source && !isDirect && wants('export')) {
     steps.push(sourceStep(state), ...source.labels.map((label) => exportStep(state, label)), recheckStep(state));
   }
-  if (source && wants('convert')) {
+  if (source && !isDirect && wants('convert')) {
     for (const image of section(state, 'images') ?? []) steps.push(convertStep(state, image.label));
   }
   if (wants('upload')) for (const image of section(state, 'images') ?? []) steps.push(imageStep(state, image.label));
+  if (source && isDirect && wants('upload')) steps.push(recheckStep(state));
   if (wants('volume'))
     for (const volume of section(state, 'volumes') ?? []) steps.push(volumeStep(state, volume.label));
   if (wants('server')) {

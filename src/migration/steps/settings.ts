@@ -1,3 +1,5 @@
+import type { TrustMap } from '../../esxi/read/index.js';
+
 /** How long to wait for what, in milliseconds; each has an option `--timeout-…` in seconds. */
 export interface Timeouts {
   shutdownMs: number;
@@ -21,7 +23,11 @@ export interface RunSettings {
   powerOff: boolean;
   /** Ask the guest to shut down as well, and pull the plug when it has not done so in time (or has no Tools). */
   forceOff: boolean;
-  streams: number;
+  /** Streams that read from the host at once; null: as many as bring something. */
+  streams: number | null;
+  /** Most bytes a second that are read from the host; null: no limit. */
+  bandwidth: number | null;
+  trustMap: TrustMap;
   compress: boolean;
   sha256: boolean;
   /** Convert again though the result is there and proved (`convert --force`). */

@@ -3,6 +3,7 @@ import { StackferryError, formatBytes, isCode, poll, type Context } from '../../
 import type { EsxiHost } from '../../esxi/index.js';
 import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
+import { sentSection, transferOf } from './transfer.js';
 
 /** Paths on the host with the word that stands for the file's state when it was read. */
 const tokensSchema = z.record(z.string(), z.string());
@@ -13,7 +14,8 @@ export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
   const source = needSection(rc.state, 'source');
   const host = await rc.host();
   const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
-  const plan = await planExport(host.shell, disks, rc.ctx, { outputDir: source.outputDir });
+  const outputDir = transferOf(rc.state) === 'direct' ? null : source.outputDir;
+  const plan = await planExport(host.shell, disks, rc.ctx, { outputDir });
   rc.cache.exportPlan = plan;
   return plan;
 }
@@ -63,7 +65,10 @@ export function recheckStep(state: RunContext['state']): Step {
     key: 'recheck',
     kind: 'recheck',
     subject: `VM ${source.vm.name}`,
-    needs: ['source', ...source.labels.map((label) => `export:${label}`)],
+    needs: [
+      'source',
+      ...source.labels.map((label) => `${transferOf(state) === 'direct' ? 'image' : 'export'}:${label}`),
+    ],
     run: async (rc) => {
       await assertSourceUnchanged(rc);
       return { result: {}, summary: 'unchanged since the copy began' };
@@ -107,7 +112,12 @@ async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
       throw changed(sourceVm(rc.state).name, `the files of ${disk.label} are not those that were read`);
     }
     rc.ctx.events.emit({ kind: 'notice', message: `${disk.label} has changed since it was read; it is read again.` });
-    for (const step of [`export:${disk.label}`, `convert:${disk.label}`]) {
+    const readers =
+      transferOf(rc.state) === 'direct' ? [`image:${disk.label}`] : [`export:${disk.label}`, `convert:${disk.label}`];
+    if (rc.state.plan.has(sentSection(disk.label))) {
+      await rc.record({ kind: 'plan', section: sentSection(disk.label), value: null });
+    }
+    for (const step of readers) {
       if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
     }
   }

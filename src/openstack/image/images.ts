@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { StackferryError, isCode } from '../../core/index.js';
+import { MIB, StackferryError, isCode } from '../../core/index.js';
+import { DigestThread } from '../../disk/index.js';
 import { RUN_KEY, STEP_KEY, hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
 import type { Call, Service } from '../service.js';
 import { createOnce, recode } from '../settle.js';
@@ -59,12 +59,15 @@ export interface UploadContent {
   /** Exactly so many bytes are sent; a stream that gives more or fewer is an error. */
   size: number;
   /** Opens the content from its first byte. Called once: an upload is never replayed. */
-  open: () => Readable | Promise<Readable>;
+  open: () => AsyncIterable<ContentRun> | Promise<AsyncIterable<ContentRun>>;
   /** Called with the bytes handed to the connection so far. */
   onBytes?: (sent: number) => void;
   /** Digests to compute of what is sent, for {@link compareImageHash}; sha512 if unset (Glance's default). */
   digests?: readonly DigestName[];
 }
+
+/** Bytes of the content, or a run of zeros of any length that nobody need make. */
+export type ContentRun = Buffer | { zeros: number };
 
 /** What was sent: its length and hex digests. */
 export interface Uploaded {
@@ -120,22 +123,23 @@ export function imagesOf(service: Service): Images {
     },
 
     async upload(id, content) {
-      const hashes = (content.digests ?? ['sha512']).map((name) => ({ name, hash: createHash(name) }));
+      const thread = new DigestThread(content.digests ?? ['sha512']);
       let bytes = 0;
       try {
         await service.upload(uploadImageCall(id), {
           size: content.size,
-          open: async () => content.open(),
+          open: async () => Readable.from(bodyOf(await content.open(), thread), { objectMode: false }),
           onChunk: (chunk) => {
             bytes += chunk.length;
-            for (const { hash } of hashes) hash.update(chunk);
             content.onBytes?.(bytes);
           },
         });
+        return { bytes, digests: await thread.digest() };
       } catch (error) {
         throw uploadError(error, id, bytes, content.size);
+      } finally {
+        await thread.close();
       }
-      return { bytes, digests: Object.fromEntries(hashes.map(({ name, hash }) => [name, hash.digest('hex')])) };
     },
 
     get: (id) => service.read(one(id), imageSchema),
@@ -206,6 +210,24 @@ export function imagesOf(service: Service): Images {
     },
   };
   return images;
+}
+
+const ZEROS = Buffer.alloc(MIB);
+
+/** The bytes as they go out, each hashed first. */
+async function* bodyOf(runs: AsyncIterable<ContentRun>, thread: DigestThread<DigestName>): AsyncGenerator<Buffer> {
+  for await (const run of runs) {
+    if (Buffer.isBuffer(run)) {
+      await thread.update(run);
+      yield run;
+      continue;
+    }
+    for (let left = run.zeros; left > 0; left -= ZEROS.length) {
+      const part = ZEROS.subarray(0, Math.min(left, ZEROS.length));
+      await thread.zeros(part.length);
+      yield part;
+    }
+  }
 }
 
 /** The request that makes an image. Source: Image API v2, "Create image". */

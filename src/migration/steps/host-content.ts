@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { StackferryError, throwIfAborted } from '../../core/index.js';
+import { PieceGuard, imageEncoders } from '../../convert/index.js';
+import { DiskHasher } from '../../disk/index.js';
+import { openRemoteDisk } from '../../esxi/read/index.js';
+import type { ContentRun, DigestName } from '../../openstack/index.js';
+import type { ImageContent, SeenBytes } from './image-content.js';
+import { readingOf } from './reading.js';
+import { exportPlan, readSourceFiles } from './source.js';
+import { needSection, type RunContext } from './step.js';
+import { sentSection } from './transfer.js';
+
+const sentRecord = z.object({
+  image_id: z.string(),
+  digests: z.partialRecord(z.enum(['md5', 'sha256', 'sha512']), z.string()),
+  content_hash: z.string(),
+});
+
+/**
+ * A disk on the host as an image in one pass: only what holds data is read, each chunk is hashed as it comes, and what
+ * leaves the encoder is compared with what went in. A Glance upload cannot be gone on with: it starts over.
+ */
+export async function hostContent(
+  rc: RunContext,
+  label: string,
+  format: 'raw' | 'qcow2',
+  digests: readonly DigestName[],
+): Promise<ImageContent> {
+  const host = await rc.host();
+  const disk = (await exportPlan(rc)).disks.find((item) => item.label === label);
+  if (!disk) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
+  const reading = readingOf(rc);
+  const remote = await readSourceFiles(rc, () => openRemoteDisk(host.shell, disk, rc.ctx, reading));
+  for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
+  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
+  const encoded = imageEncoders[format]({ capacityBytes: disk.capacityBytes, data });
+  let contentHash: string | null = null;
+
+  async function* image(onBytes: (bytes: number) => void): AsyncGenerator<ContentRun> {
+    const hasher = new DiskHasher(disk?.capacityBytes ?? 0);
+    const guard = new PieceGuard(label);
+    const pieces = remote.pieces(encoded.wanted, reading);
+    for await (const run of encoded.stream(guard.taken(hasher.through(pieces)))) {
+      throwIfAborted(rc.ctx.signal);
+      if (run.kind === 'zeros') {
+        yield { zeros: run.length };
+        continue;
+      }
+      if (run.kind === 'data') {
+        guard.given(run.bytes);
+        onBytes(run.bytes.length);
+      }
+      yield run.bytes;
+    }
+    guard.assertSame();
+    contentHash = await hasher.digest();
+  }
+
+  return {
+    format,
+    bytes: encoded.bytes,
+    readBytes: encoded.wanted.bytes,
+    capacityBytes: disk.capacityBytes,
+    digests,
+    open: image,
+    sent: async (imageId, known): Promise<SeenBytes> => {
+      if (contentHash === null) throw new Error(`the disk ${label} was not read to its end`);
+      const value = { image_id: imageId, digests: known, content_hash: contentHash };
+      await rc.record({ kind: 'plan', section: sentSection(label), value });
+      return { digests: known, contentHash };
+    },
+    known: ({ id }) => {
+      const sent = sentRecord.safeParse(rc.state.plan.get(sentSection(label))).data;
+      return Promise.resolve(
+        sent?.image_id === id ? { digests: known(sent.digests), contentHash: sent.content_hash } : null,
+      );
+    },
+    check: (seen) => {
+      if (seen.contentHash === null) throw new StackferryError('internal', `The disk ${label} was not hashed.`);
+      return Promise.resolve('read');
+    },
+  };
+}
+
+function known(digests: Partial<Record<DigestName, string | undefined>>): SeenBytes['digests'] {
+  return Object.fromEntries(Object.entries(digests).filter(([, value]) => value !== undefined));
+}
