@@ -20,7 +20,7 @@ import {
   type Lab,
 } from '../support/embedded.js';
 
-const peers = usePeers({ vms: [smallVm('web01')] });
+const peers = usePeers({ vms: [smallVm('web01'), smallVm('web02')] });
 
 const filesOf = (ended: { code: number | null; stdout: string; stderr: string }) => {
   expect(ended.code, ended.stderr).toBe(0);
@@ -138,6 +138,26 @@ describe.concurrent('the five steps', () => {
 });
 
 describe.concurrent('a run and its steps', () => {
+  test('of another VM are refused the same --output, before a byte moves', async () => {
+    const lab = await peers.lab();
+    const output = join(lab.dir, 'out');
+    const first = filesOf(await lab.run(['export', '--vm', 'web01', '--output', output, '-f', 'json']));
+    const before = diskReads(lab.host);
+    for (const command of [
+      ['export', '--vm', 'web02', '-f', 'json'],
+      ['migrate', '--vm', 'web02', '--network', 'VM Network=lab-net', '--yes', '-f', 'json'],
+    ]) {
+      const ended = await lab.run([...command, '--output', output]);
+      expect(ended.code).toBe(2);
+      expect(ended.stderr).toContain(`${output} holds disks of web01 (run ${first.run ?? ''})`);
+      expect(ended.stdout).toContain('"output.in_use"');
+    }
+    expect(diskReads(lab.host)).toEqual(before);
+    expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
+    filesOf(await lab.run(['export', '--vm', 'web02', '--output', join(output, 'web02'), '-f', 'json']));
+    for (const { path } of first.disks) expect(existsSync(path)).toBe(true);
+  });
+
   test('waits for its next step as ready, tells it, and is not hurt by a step too early', async () => {
     const lab = await peers.lab();
     const run = filesOf(await lab.run(['export', '--vm', 'web01', '-f', 'json'])).run ?? '';
