@@ -1,4 +1,4 @@
-import { formatBytes } from '../core/index.js';
+import { formatBytes, redactValue } from '../core/index.js';
 import type { DryRun } from '../migration/dry-run.js';
 import type { Finding } from '../migration/findings/index.js';
 import { formatWaitFor } from '../migration/plan/options.js';
@@ -25,7 +25,7 @@ export async function printPlan(
   width: number | null,
 ): Promise<void> {
   const { earlier } = plan;
-  out(await render(format, plan, columns, [...linesOf(plan), ...findingsOf(plan.findings)], width));
+  out(await render(format, redactValue(plan), columns, [...linesOf(plan), ...findingsOf(plan.findings)], width));
   if (format !== 'table') return;
   if (earlier?.would !== 'make_nothing') out(callsText(plan.calls));
   if (earlier?.would === 'go_on') {
@@ -50,7 +50,7 @@ export async function printPlans(
   }
   if (format === 'json' || format === 'yaml') {
     const vms = plans.map(({ blocked, ...plan }) => ({ ...plan, blocked: blocked?.code ?? null }));
-    out(await render(format, { vms }, [], []));
+    out(await render(format, redactValue({ vms }), [], []));
     return;
   }
   for (const plan of plans) {
