@@ -1,6 +1,7 @@
 import { StackferryError, UsageError } from '../core/index.js';
 import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
+import { assertAcceptable, standing } from './findings/accept.js';
 import { findingsOf, type Finding } from './findings/index.js';
 import {
   PLAN_VERSION,
@@ -51,10 +52,13 @@ export interface MadePlan {
 /**
  * Makes a plan: reads, and changes nothing. A VM with a blocker is planned, too, and its findings are told; one for which
  * a choice cannot be made is not.
- * @throws StackferryError `plan.unresolved` (exit code 3) where a choice cannot be made for some VM; with one VM, the
+ * @throws UsageError for an acceptance that no finding is called; StackferryError `accept.refused` (exit code 3) for one
+ *   of a blocker that cannot be overridden; `plan.unresolved` (exit code 3) where a choice cannot be made for some VM; with one VM, the
  *   choice's own error.
  */
 export async function makePlan(base: SessionBase, request: PlanRequest): Promise<MadePlan> {
+  const accept = request.accept ?? [];
+  assertAcceptable(accept);
   const inventory = request.inventory ?? (await readHost(base, request.selectors));
   const vms = selectVms(inventory, request.selectors);
   if (vms.length > 1 && (request.skipDisks ?? []).length > 0) {
@@ -85,6 +89,10 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
       failed.push({ vm, error });
     }
   }
+  standing(
+    items.flatMap(({ findings }) => findings),
+    accept,
+  );
   if (failed.length > 0) throw unresolved(base, failed, vms.length);
   return {
     plan: {
@@ -92,7 +100,7 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
       created_at: now.toISOString(),
       source: { ...request.address },
       cloud: cloudSectionOf(cloud),
-      accept: [...(request.accept ?? [])],
+      accept: [...accept],
       vms: items.map((item) => item.planned),
     },
     items,
