@@ -12,6 +12,8 @@ export interface MigratePlanRequest {
   address: SourceAddress;
   /** Selectors of `--vm`: only these VMs of the plan; all where it is empty. */
   only: readonly string[];
+  /** `CODE` or `CODE:SUBJECT`, beside those of the plan. */
+  accept: readonly string[];
   confirm: boolean;
   again: boolean;
   outputDir?: string;
@@ -27,11 +29,12 @@ export interface PlanEnd {
 
 /**
  * The VMs of a plan that are meant, each as a request of its own.
- * @throws UsageError where the plan accepts what no finding is called.
+ * @throws UsageError where the plan or `accept` holds what no finding is called.
  */
 export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; one: MigrateRequest }[] {
   const { plan, only } = request;
   assertAcceptable(plan.accept, 'accept in the plan:');
+  assertAcceptable(request.accept);
   const known = plan.vms.map((planned) => ({ ...planned.vm, planned }));
   const chosen = only.length === 0 ? known : selectVms({ vms: known }, only);
   return chosen.map(({ planned }) => ({
@@ -45,7 +48,7 @@ export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; o
       },
       options: {},
       planned,
-      accept: plan.accept,
+      accept: [...plan.accept, ...request.accept],
       confirm: request.confirm,
       again: request.again,
     },

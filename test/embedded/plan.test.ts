@@ -191,6 +191,43 @@ describe.concurrent('a plan', () => {
     await expect(readFile(join(lab.dir, 'no.yaml'))).rejects.toThrow('ENOENT');
   });
 
+  test('is not written where --accept names what cannot be accepted, and migrate takes --accept beside it', async () => {
+    const lab = await peers.lab();
+    const path = join(lab.dir, 'plan.yaml');
+    const plan = (...more: string[]) => lab.run(['plan', '--vm', 'db01', ...NETWORK, '-o', path, ...more]);
+    const unknown = await plan('--accept', 'bogus.code');
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('bogus.code') as string]);
+    const refused = await plan('--accept', 'vm.powered_on');
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('(accept.refused)') as string]);
+    await expect(readFile(path)).rejects.toThrow('ENOENT');
+
+    for (const project of lab.cloud.state.projects) project.quotas.volumes = 1;
+    const web = await planned(lab, '--vm', 'web01');
+    const blocked = await lab.run(['migrate', web, '--dry-run', '-f', 'json']);
+    expect([blocked.code, blocked.stdout]).toEqual([3, expect.stringContaining('cloud.quota') as string]);
+    const taken = await lab.run(['migrate', web, '--dry-run', '-f', 'json', '--accept', 'cloud.quota']);
+    expect([taken.code, taken.stdout]).toEqual([0, expect.not.stringContaining('cloud.quota') as string]);
+    const wrong = await lab.run(['migrate', web, '--dry-run', '--accept', 'cloud.qouta']);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--accept cloud.qouta') as string]);
+  });
+
+  test('lets a corrected plan go on with a run whose server was refused', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01', '--security-group', 'web_ssh');
+    lab.cloud.fault({
+      match: { service: 'compute', method: 'POST', path: '/servers$' },
+      action: { kind: 'status', status: 400 },
+    });
+    const failed = await lab.run(['migrate', path, '--yes', '-f', 'json']);
+    expect(failed.code, failed.stderr).toBe(1);
+    expect(counts(lab)).toMatchObject({ volumes: 2, servers: 0 });
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('    server:\n      name: web01', '    server:\n      name: other'));
+    const made = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
+    expect(lab.cloud.state.servers.map(({ name, id }) => [name, id])).toEqual([['other', made.vms[0]?.server_id]]);
+    expect(counts(lab)).toEqual(ONE_OF_EACH);
+  });
+
   test('is never written over unasked', async () => {
     const lab = await peers.lab();
     const path = await planned(lab, '--vm', 'web01');
