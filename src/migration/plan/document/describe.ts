@@ -82,11 +82,12 @@ export function seenOf(vm: VmRecord): SeenVm {
     firmware: vm.firmware,
     secure_boot: vm.secure_boot,
     snapshots: vm.snapshots,
-    disks: vm.disks.map(({ label, path, capacity_bytes, allocated_bytes }) => ({
+    disks: vm.disks.map(({ label, path, capacity_bytes, allocated_bytes, chain }) => ({
       label,
       path,
       capacity_bytes,
       allocated_bytes,
+      chain: [...chain],
     })),
     nics: vm.nics.map(({ label, model, mac, network, vlan_id, ip_addresses }) => ({
       label,

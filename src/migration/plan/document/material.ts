@@ -35,12 +35,36 @@ function disks(before: SeenVm, after: SeenVm): VmChange[] {
     if (!now) return [{ subject: label, message: 'the disk is gone', material: true }];
     return [
       ...change(label, 'capacity_bytes', old.capacity_bytes, now.capacity_bytes, true),
-      // A snapshot, or a move to another datastore: the copy reads what is there then.
-      ...change(label, 'path', old.path, now.path, false),
+      ...files(label, old, now),
       ...change(label, 'allocated_bytes', old.allocated_bytes, now.allocated_bytes, false),
     ];
   });
 }
+
+type SeenDisk = SeenVm['disks'][number];
+
+/**
+ * Another file at the bottom is another disk, whatever its label and size. Snapshots on the same one are told: the copy
+ * reads what is there then.
+ */
+function files(label: string, old: SeenDisk, now: SeenDisk): VmChange[] {
+  const [from, to] = [baseOf(old), baseOf(now)];
+  if (from !== to) {
+    const message = `another disk: its base is ${to ?? 'unknown'}, and was ${from ?? 'unknown'}`;
+    return [{ subject: label, message, material: true }];
+  }
+  // Plans did not always hold the chain.
+  if (old.chain.length === 0) return change(label, 'path', old.path, now.path, false);
+  return change(label, 'chain', linksOf(old), linksOf(now), false);
+}
+
+/** The file at the bottom; where only the newest is known, that without the number of its snapshot (`web-000002.vmdk`). */
+function baseOf({ path, chain: [base] }: SeenDisk): string | null {
+  return (base ?? path)?.replace(/-\d{6}(\.vmdk)$/i, '$1') ?? null;
+}
+
+/** `web01.vmdk, web01-000001.vmdk` */
+const linksOf = ({ chain }: SeenDisk) => chain.map((file) => file.replace(/^.*\//, '')).join(', ');
 
 function nics(before: SeenVm, after: SeenVm): VmChange[] {
   return pairs(before.nics, after.nics).flatMap(({ label, old, now }) => {

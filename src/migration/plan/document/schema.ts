@@ -33,6 +33,7 @@ export const seenVm = z.strictObject({
       path: z.string().nullable(),
       capacity_bytes: z.number().int().nullable(),
       allocated_bytes: z.number().int().nullable(),
+      chain: z.array(z.string()).default([]).describe('Its files from the base to the newest; [] in older plans'),
     }),
   ),
   nics: z.array(

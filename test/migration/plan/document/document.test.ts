@@ -14,6 +14,7 @@ import { disk, nic, vm } from '../../sample-vm.js';
 import { cloudFacts, documentOf, flavor, planOf } from './facts.js';
 
 const GIB = 1024 ** 3;
+const WEB = '[datastore1] web01/web01';
 const prod = { networks: [{ source: '*', target: 'prod' }] };
 const textOf = (plan: PlanDocument, comments: Parameters<typeof writePlan>[0]['comments'] = []) =>
   writePlan({ plan, comments, schemaPath: '/usr/share/plan.schema.json', head: ['A plan.'] });
@@ -242,10 +243,14 @@ describe('changesOf', () => {
       ['vm', 'snapshots 0 -> 1', false],
     ]);
     expect(
-      changes({ disks: [disk({ capacity_bytes: 41 * GIB, path: '[datastore1] web01/web01-000001.vmdk' })] }),
+      changes({
+        disks: [
+          disk({ capacity_bytes: 41 * GIB, path: `${WEB}-000001.vmdk`, chain: [`${WEB}.vmdk`, `${WEB}-000001.vmdk`] }),
+        ],
+      }),
     ).toEqual([
       ['scsi0:0', `capacity 40 GiB (${40 * GIB} bytes) -> 41 GiB (${41 * GIB} bytes)`, true],
-      ['scsi0:0', 'path [datastore1] web01/web01.vmdk -> [datastore1] web01/web01-000001.vmdk', false],
+      ['scsi0:0', 'chain web01.vmdk -> web01.vmdk, web01-000001.vmdk', false],
       ['scsi0:1', 'the disk is gone', true],
     ]);
     expect(changes({ nics: [nic({ mac: '00:0c:29:00:00:09' }), nic({ label: 'ethernet1', network: 'DMZ' })] })).toEqual(
@@ -257,5 +262,32 @@ describe('changesOf', () => {
     expect(changes({ disks: [...before.disks, disk({ label: 'scsi1:0', capacity_bytes: GIB })] })).toEqual([
       ['scsi1:0', `a new disk of 1 GiB (${GIB} bytes)`, true],
     ]);
+  });
+
+  it('takes another file at the bottom for another disk, also of the same label and size', () => {
+    const other = '[datastore1] web01/other.vmdk';
+    const told = 'another disk: its base is [datastore1] web01/other.vmdk, and was [datastore1] web01/web01.vmdk';
+    expect(changes({ disks: [disk({ path: other }), disk({ label: 'scsi0:1' })] })).toEqual([['scsi0:0', told, true]]);
+    // Below a snapshot, too.
+    const delta = '[datastore1] web01/other-000001.vmdk';
+    expect(changes({ disks: [disk({ path: delta, chain: [other, delta] }), disk({ label: 'scsi0:1' })] })).toEqual([
+      ['scsi0:0', told, true],
+    ]);
+  });
+
+  it('compares with a plan that holds no chain by the names of the files', () => {
+    const old = structuredClone(planned);
+    for (const seen of old.vm.disks) seen.chain = [];
+    const against = (path: string) =>
+      changesOf(old, vm({ disks: [disk({ path, chain: [`${WEB}.vmdk`, path] }), disk({ label: 'scsi0:1' })] }));
+    expect(against(`${WEB}-000002.vmdk`)).toEqual([
+      { subject: 'scsi0:0', message: `path ${WEB}.vmdk -> ${WEB}-000002.vmdk`, material: false },
+    ]);
+    expect(
+      changesOf(old, vm({ disks: [disk({ path: '[ssd] web01/web01.vmdk' }), disk({ label: 'scsi0:1' })] })),
+    ).toEqual([expect.objectContaining({ subject: 'scsi0:0', material: true })]);
+    const text = textOf(documentOf([planned])).replaceAll(/ +chain:\n( +- ".*"\n)+/g, '');
+    expect(text).not.toContain('chain:');
+    expect(parsePlan(text, 'old.yaml')).toEqual(documentOf([old]));
   });
 });
