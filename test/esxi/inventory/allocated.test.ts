@@ -11,6 +11,9 @@ import { DISK, MIB_SECTORS, delta, flat, install } from '../vms.js';
 const MIB = 1024 ** 2;
 const CAPACITY = 8 * MIB;
 
+/** Of util-linux: takes blocks without writing them, as a thick disk that is zeroed lazily. */
+const FALLOCATE = 'fallocate';
+
 let host: FakeHost;
 
 beforeEach(() => {
@@ -45,7 +48,7 @@ function threeDisks(): void {
   ]);
   writeFileSync(file('thin-flat.vmdk'), Buffer.alloc(MIB, 'x'));
   truncateSync(file('thin-flat.vmdk'), CAPACITY);
-  execFileSync('fallocate', ['-l', String(CAPACITY), file('thick-flat.vmdk')]);
+  execFileSync(FALLOCATE, ['-l', String(CAPACITY), file('thick-flat.vmdk')]);
   writeFileSync(file('chain-flat.vmdk'), Buffer.alloc(2 * MIB, 'x'));
   truncateSync(file('chain-flat.vmdk'), CAPACITY);
   // The delta's header says as many sectors as its base has; what it holds is 64 KiB.
