@@ -37,6 +37,7 @@ export { deltaLayout, type DeltaLayout } from './vmdk/delta.js';
 export { flatLayout } from './vmdk/flat.js';
 export { vmdkLayout } from './vmdk/layout.js';
 export type { VmdkLink } from './vmdk/link-map.js';
+export { readStreamOptimized, type StreamedDisk } from './vmdk/stream-optimized.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';
 export type { ByteSource, DiskLayout, DiskPiece, Segment } from './disk-layout.js';
 export { RangeList, RangeListBuilder, type Range } from './ranges.js';
