@@ -1,13 +1,6 @@
 import { UsageError } from '../../core/index.js';
+import { impossibleProperty, reservedProperty } from '../../migration/plan/image-words.js';
 
-/** Attributes of an image that are no free properties (Image API v2, schema `image`): set otherwise, or by Glance. */
-const ATTRIBUTES = new Set(
-  (
-    'id name status visibility protected os_hidden owner size virtual_size checksum os_hash_algo os_hash_value ' +
-    'created_at updated_at disk_format container_format min_disk min_ram tags self file schema direct_url locations ' +
-    'members stores'
-  ).split(' '),
-);
 /** Glance keeps names and values of properties in columns of 255 characters. */
 const LONGEST = 255;
 
@@ -24,9 +17,10 @@ export function parseProperties(list: readonly string[]): Record<string, string>
         'Example: --property os_distro=debian',
       );
     }
-    if (ATTRIBUTES.has(key)) {
+    const reserved = reservedProperty(key);
+    if (reserved !== null) {
       throw new UsageError(
-        `--property ${key}: that is an attribute of every image, no further property.`,
+        `--property ${key}: ${reserved}.`,
         'Set it later, where the cloud lets you: openstack image set --help',
       );
     }
@@ -41,6 +35,10 @@ export function parseProperties(list: readonly string[]): Record<string, string>
         `--property ${key.slice(0, 40)}…: Glance keeps ${LONGEST} characters at most.`,
         'Shorten it.',
       );
+    }
+    const impossible = impossibleProperty(key, value);
+    if (impossible !== null) {
+      throw new UsageError(`--property ${key}: Nova cannot make anything of "${value}".`, `Give ${impossible}.`);
     }
     if (found.has(key)) throw new UsageError(`--property ${key} is given twice.`, 'Give it once.');
     found.set(key, value);

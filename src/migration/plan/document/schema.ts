@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { propertiesWith, propertyKey } from '../image-words.js';
 import { parseWaitFor } from '../options.js';
 import { cloudSection } from '../sections.js';
 import { hostnameWord, nameWord, serverMetadata, serverTags } from '../words.js';
@@ -53,7 +54,7 @@ export const plannedImage = z.strictObject({
   name: nameWord,
   format: z.enum(['raw', 'qcow2']),
   min_disk_gib: z.number().int().min(0),
-  properties: z.record(z.string(), z.string()).describe('Image properties: hw_disk_bus, os_type …'),
+  properties: propertiesWith(propertyKey).describe('Image properties: hw_disk_bus, os_type …'),
 });
 
 export const plannedVolume = z.strictObject({

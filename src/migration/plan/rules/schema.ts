@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { propertiesWith, propertyKey } from '../image-words.js';
 import { serverMetadata, serverTags } from '../words.js';
 
 /**
@@ -48,21 +49,15 @@ const OWN_FIELD: Readonly<Record<string, string>> = {
 };
 
 /** Names as in Nova's "Useful image properties"; 255 characters is what Glance keeps. */
-const hardwareProperties = z
-  .record(
-    text.max(255).regex(/^(?:(?:hw_|os_|img_|trait:)\w+|architecture|hypervisor_type|vm_mode)$/, {
-      error: 'a property of the hardware: hw_…, os_…, img_…, trait:…, architecture, hypervisor_type, vm_mode',
-    }),
-    z
-      .string()
-      .max(255)
-      .regex(/^\P{Cc}*$/u, 'no control characters'),
-  )
-  .refine((properties) => Object.keys(properties).every((name) => !Object.hasOwn(OWN_FIELD, name)), {
-    error: `${Object.entries(OWN_FIELD)
-      .map(([name, field]) => `${name} is said as ${field}`)
-      .join(', ')}, beside properties`,
-  });
+const hardwareProperties = propertiesWith(
+  propertyKey.regex(/^(?:(?:hw_|os_|img_|trait:)\w+|architecture|hypervisor_type|vm_mode)$/, {
+    error: 'a property of the hardware: hw_…, os_…, img_…, trait:…, architecture, hypervisor_type, vm_mode',
+  }),
+).refine((properties) => Object.keys(properties).every((name) => !Object.hasOwn(OWN_FIELD, name)), {
+  error: `${Object.entries(OWN_FIELD)
+    .map(([name, field]) => `${name} is said as ${field}`)
+    .join(', ')}, beside properties`,
+});
 
 const hardware = z
   .strictObject({

@@ -180,9 +180,42 @@ describe('parsePlan', () => {
       `a: &a [1,2]\nb: &b [${'*a,'.repeat(60)}1]\nc: [${'*b,'.repeat(60)}1]\n`,
       /no plan that can be run/,
     ],
+    ...(
+      [
+        ['hw_disk_bus', 'floppy', /properties\.hw_disk_bus: one of virtio, scsi/],
+        ['hw_vif_model', 'warpdrive', /properties\.hw_vif_model: one of virtio/],
+        ['architecture', 'pdp11', /properties\.architecture: one of x86_64/],
+        ['hw_cpu_sockets', '0', /a whole number from 1/],
+        ['owner', 'evil', /properties\.owner: that is an attribute of every image/],
+        ['min_ram', '512', /properties\.min_ram: that is an attribute/],
+        ['os_glance_failed_import', 'x', /Glance keeps os_glance_/],
+        ['stackferry_run', 'r1', /every run sets it itself/],
+        ['a b', 'x', /no blank/],
+        ['note', 'a\nb', /no control characters/],
+      ] as const
+    ).map(([key, value, why]): [string, string, RegExp] => [
+      `the image property ${key}: ${value}`,
+      broken((plan) => {
+        for (const image of first(plan).images) image.properties[key] = value;
+      }),
+      why,
+    ]),
   ])('refuses %s, and says where', (_, text, message) => {
     expect(() => parsePlan(text, 'plan.yaml')).toThrow(message);
     expect(() => parsePlan(text, 'plan.yaml')).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  it('takes properties that Nova does not know, and the words that it does', () => {
+    const properties = {
+      hw_disk_bus: 'usb',
+      hw_qemu_guest_agent: 'Yes',
+      hw_machine_type: 'pc-q35-9.0',
+      note: 'a=b, c/d',
+    };
+    const text = broken((plan) => {
+      for (const image of first(plan).images) image.properties = properties;
+    });
+    expect(parsePlan(text, 'plan.yaml').vms[0]?.images[0]?.properties).toEqual(properties);
   });
 
   it('never ends in anything but a plan or an error of ours', () => {

@@ -322,6 +322,11 @@ describe('parseRules', () => {
       /hw_disk_bus is said as disk_bus/,
     ],
     [
+      'a value that Nova cannot make anything of',
+      'version: 1\nvms: [{ hardware: { properties: { hw_video_model: crt } } }]',
+      /vms\.0\.hardware\.properties\.hw_video_model: one of virtio, vga/,
+    ],
+    [
       'a metadata key that Nova refuses',
       'version: 1\nvms: [{ metadata: { "k!@": x } }]',
       /vms\.0\.metadata\.k!@: a metadata key/,
