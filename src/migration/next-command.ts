@@ -3,6 +3,7 @@ import { runResult, type RunResult } from './result.js';
 import type { RunState } from './state/fold.js';
 import { phases, type Phase } from './steps/list.js';
 import { section } from './steps/step.js';
+import { transferOf } from './steps/transfer.js';
 
 /**
  * The state of a run as a person reads it: one that waits for its next step is `ready`. For programs that is `stopped`,
@@ -25,8 +26,9 @@ export function nextCommand(state: RunState, worker: number | null = null): stri
   if (last === 'rollback') return `stackferry rollback ${run}`;
   if (state.vm === null) return isPhase(state.command) ? `stackferry ${state.command} --run ${run}` : null;
   if (last === 'migrate') return `stackferry migrate --resume --run ${run}`;
-  if (!isComplete(state, 'export')) return exportCommand(state);
-  const next = phases.find((phase) => !isComplete(state, phase));
+  const own = phasesOf(state);
+  if (own.includes('export') && !isComplete(state, 'export')) return exportCommand(state);
+  const next = own.find((phase) => !isComplete(state, phase));
   if (next === undefined) return null;
   const partial = next !== 'convert' && isPartial(state) ? ' --partial' : '';
   return `stackferry ${next} --run ${run}${partial}`;
@@ -59,6 +61,11 @@ const prefixes: Record<Phase, string> = {
   server: 'server',
 };
 
+/** The phases that a run has: where its disks go in one pass, nothing is copied or converted here. */
+export function phasesOf(state: RunState): readonly Phase[] {
+  return transferOf(state) === 'direct' ? ['upload', 'volume', 'server'] : phases;
+}
+
 /** What of a phase is not done yet: labels of disks, or steps. */
 export function missingOf(state: RunState, phase: Phase): string[] {
   if (phase === 'server') {
@@ -67,7 +74,10 @@ export function missingOf(state: RunState, phase: Phase): string[] {
   }
   const labels = section(state, 'source')?.labels ?? [];
   const missing = labels.filter((label) => state.steps.get(`${prefixes[phase]}${label}`)?.state !== 'done');
-  if (phase === 'export' && state.steps.get('recheck')?.state !== 'done') missing.push('the last look at the source');
+  const last = phasesOf(state)[0];
+  if (phase === last && state.plan.has('source') && state.steps.get('recheck')?.state !== 'done') {
+    missing.push('the last look at the source');
+  }
   return missing;
 }
 

@@ -3,7 +3,7 @@ import type { MappingOptions } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import { assertNoneHidden, halfExportedRun, partialRun } from './choose-run.js';
 import { mayPowerOff, takeSource, type SourceRequest } from './migrate.js';
-import { PARTIAL, exportCommand, isPartial, leftOut, missingOf } from './next-command.js';
+import { PARTIAL, exportCommand, isPartial, leftOut, missingOf, phasesOf } from './next-command.js';
 import { readSource } from './read-source.js';
 import { runSteps } from './runner.js';
 import { withRun, type SessionBase } from './session.js';
@@ -59,15 +59,6 @@ const needs = {
   volume: ['cloud', 'volumes'],
   server: ['cloud', 'ports', 'server', 'boot'],
 } as const;
-
-/** The phase that must be done before another. */
-const before: Record<Phase, Phase | null> = {
-  export: null,
-  convert: 'export',
-  upload: 'convert',
-  volume: 'upload',
-  server: 'volume',
-};
 
 /** Converts the exported disks of a run, into another folder or again if wanted. */
 export async function convertRun(
@@ -151,7 +142,14 @@ export async function runPhase(
 
 function assertReady(state: RunState, phase: Phase): void {
   if (state.state === 'rolled_back') throw new UsageError(`Run ${state.run} was rolled back.`, 'Begin another one.');
-  const earlier = before[phase];
+  const own = phasesOf(state);
+  if (!own.includes(phase)) {
+    throw new UsageError(
+      `Run ${state.run} moves its disks in one pass: it has no files to ${phase}.`,
+      `Go on with: stackferry upload --run ${state.run}. For files: stackferry export --vm ${quoteForHint(state.vm?.name ?? '')} --output DIR`,
+    );
+  }
+  const earlier = own[own.indexOf(phase) - 1] ?? null;
   // Of a finished run everything was there; what is gone by now is for the steps to see.
   if (earlier === null || missingOf(state, phase).length === 0) return;
   const missing = missingOf(state, earlier);
@@ -164,9 +162,7 @@ function assertReady(state: RunState, phase: Phase): void {
 
 /** The command that comes first: the earliest phase that is not done. */
 function firstCommand(state: RunState, earlier: Phase): string {
-  const chain: Phase[] = [];
-  for (let phase: Phase | null = earlier; phase !== null; phase = before[phase]) chain.unshift(phase);
-  const first = chain.find((phase) => missingOf(state, phase).length > 0) ?? earlier;
+  const first = phasesOf(state).find((phase) => missingOf(state, phase).length > 0) ?? earlier;
   return first === 'export'
     ? (exportCommand(state) ?? 'stackferry export --vm NAME')
     : `stackferry ${first} --run ${state.run}`;

@@ -54,18 +54,19 @@ class MemoryTarget implements RangeTarget {
 
 function sourceOf(disk: Buffer) {
   let read = 0;
-  return {
-    async *read(this: void, wanted: RangeList): AsyncGenerator<DiskPiece> {
-      for (const { offset, length } of wanted) {
-        for (let at = offset; at < offset + length;) {
-          const end = Math.min(offset + length, (Math.floor(at / CHUNK) + 1) * CHUNK);
-          await Promise.resolve();
-          read += end - at;
-          yield { offset: at, bytes: Buffer.from(disk.subarray(at, end)) };
-          at = end;
-        }
+  async function* pieces(wanted: RangeList): AsyncGenerator<DiskPiece> {
+    for (const { offset, length } of wanted) {
+      for (let at = offset; at < offset + length;) {
+        const end = Math.min(offset + length, (Math.floor(at / CHUNK) + 1) * CHUNK);
+        await Promise.resolve();
+        read += end - at;
+        yield { offset: at, bytes: Buffer.from(disk.subarray(at, end)) };
+        at = end;
       }
-    },
+    }
+  }
+  return {
+    read: pieces,
     get bytes() {
       return read;
     },

@@ -27,7 +27,7 @@ function titleOf(step: string): string {
   return label.length === 0 ? title : `${title} · ${label.join(':')}`;
 }
 
-const withBytes = z.object({ bytes: z.number() });
+const withBytes = z.object({ bytes: z.number(), read_bytes: z.number().nullable().optional() });
 const withCapacity = z.object({ capacity_bytes: z.number() });
 
 interface Attempt {
@@ -116,7 +116,10 @@ function attemptsOf(lines: readonly JournalLine[], working: boolean): Attempt[] 
 /** What went through the step: a conversion reads the whole disk, the others what they send or fetch. */
 function bytesOf(step: string, result: unknown): number | null {
   if (step.startsWith('convert:')) return withCapacity.safeParse(result).data?.capacity_bytes ?? null;
-  return withBytes.safeParse(result).data?.bytes ?? null;
+  // The look at the source tells how much there is, and reads none of it.
+  if (step === 'source') return null;
+  const { read_bytes: read, bytes } = withBytes.safeParse(result).data ?? {};
+  return read ?? bytes ?? null;
 }
 
 function round(seconds: number): number {
