@@ -33,7 +33,7 @@ export function register(program: Command, app: App): void {
     .description(
       'Prints the step-by-step guide for one very VM: the ssh, qemu-img and openstack commands with its real names, sizes, ' +
         'flavor and networks, what to check after each step and how to undo it; as a page, or as a script. It gives what ' +
-        'migrate gives. Changes nothing on the host or in the cloud.',
+        'migrate gives. Changes nothing on the host or in the cloud. Exit code 3 where a blocker stands: then its steps cannot work.',
     )
     .argument('[plan]', 'take the choices of this plan file')
     .option('--vm <selector>', 'the VM: its name, id:N or uuid:U')
@@ -116,7 +116,12 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
               origin,
             );
     terminal.out(text.renderGuide(options.format, input));
-    if (!terminal.quiet) terminal.err(text.guideHint(options.format));
+    if (input.blockers.length === 0) {
+      if (!terminal.quiet) terminal.err(text.guideHint(options.format));
+      return;
+    }
+    for (const line of text.blockedLines(input)) terminal.err(line);
+    app.exitCode(3);
   });
 }
 

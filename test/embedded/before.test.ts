@@ -71,3 +71,27 @@ describe.concurrent('estimate', () => {
     expect(made.vms).toMatchObject([{ blocked: [], copy_bytes: 8 * MIB, volume_gib: 1 }]);
   });
 });
+
+describe.concurrent('guide', () => {
+  test.each([
+    ['rdm', 'disk.rdm_physical'],
+    ['lost-extent', 'disk.missing'],
+    ['asleep', 'vm.suspended'],
+  ])('of %s is printed, says that it cannot work, and stops as a script', async (name, code) => {
+    const lab = await peers.lab();
+    const page = await run(lab, 3, 'guide', '--vm', name, ...OPEN, '--quiet');
+    expect(page.stdout).toContain('**This cannot work as the VM is now**');
+    expect(page.stderr).toContain(`(${code})`);
+    const script = await run(lab, 3, 'guide', '--vm', name, ...OPEN, '-f', 'sh');
+    expect(script.stdout.indexOf("\nstop 'this VM cannot move")).toBeLessThan(script.stdout.indexOf('ssh '));
+    expect(script.stderr).toContain('As a script they stop before the first.');
+  });
+
+  test('of a VM that runs, or whose blocked disk stays behind, is one to follow', async () => {
+    const lab = await peers.lab();
+    const { stdout } = await run(lab, 0, 'guide', '--vm', 'rdm', '--skip-disk', 'scsi0:1', ...OPEN);
+    expect(stdout).not.toMatch(/cannot work|rdm_physical/);
+    await run(lab, 0, 'guide', '--vm', 'running', ...OPEN);
+    await run(lab, 3, 'guide', '--vm', 'bare', ...OPEN);
+  });
+});

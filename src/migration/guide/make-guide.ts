@@ -4,9 +4,11 @@ import type { SshShell } from '../../esxi/ssh/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import { readCloudFacts } from '../cloud-facts.js';
 import { assertSameCloud } from '../diff-plan.js';
-import { findingsOf } from '../findings/index.js';
+import { standing } from '../findings/accept.js';
+import { findingsOf, type Finding } from '../findings/index.js';
 import { makePlan, readHost, type PlanRequest } from '../make-plan.js';
 import { changesOf, settleVm, type PlanDocument, type PlannedVm, type ResolvedVm } from '../plan/document/index.js';
+import { isOnWhatMoves, standingBlockers } from '../read-source.js';
 import type { SessionBase } from '../session.js';
 import { readDiskFiles, usualFiles } from './disk-files.js';
 import type { GuideCloud, GuideInput } from './types.js';
@@ -32,7 +34,8 @@ export async function guideOfVm(base: SessionBase, request: PlanRequest, origin:
     ...origin,
     program: `${origin.program}, on ${made.plan.created_at.slice(0, 10)}`,
     address: request.address,
-    findings: item.findings,
+    inventory,
+    accept: request.accept ?? [],
   });
 }
 
@@ -72,7 +75,8 @@ export async function guideOfPlan(
     ...origin,
     program: `${origin.program}, from the plan of ${plan.created_at.slice(0, 10)}`,
     address: plan.source,
-    findings: findingsOf(vm, inventory),
+    inventory,
+    accept: plan.accept,
   });
 }
 
@@ -94,7 +98,7 @@ async function inputOf(
   vm: VmRecord,
   planned: PlannedVm,
   resolved: ResolvedVm,
-  given: GuideOrigin & { address: PlanRequest['address']; findings: GuideInput['findings'] },
+  given: GuideOrigin & { address: PlanRequest['address']; inventory: Inventory; accept: readonly string[] },
 ): Promise<GuideInput> {
   const { saved } = given;
   const [host, cloud] = await Promise.all([saved ? undefined : base.doors.host(base.ctx), base.doors.cloud(base.ctx)]);
@@ -120,8 +124,19 @@ async function inputOf(
     ports: planned.ports.map((port, index) => speakable(port, resolved.ports[index]?.fixed_ips ?? null)),
     server: { ...planned.server, create_flavor: resolved.server.create_flavor ?? null },
     waitFor: planned.wait_for,
-    findings: given.findings,
+    ...judged(vm, labels, given),
   };
+}
+
+/** What is found on what moves, and what of it stands in the way. The guide's own steps shut a running VM down. */
+function judged(
+  vm: VmRecord,
+  labels: readonly string[],
+  { inventory, accept }: { inventory: Inventory; accept: readonly string[] },
+): { findings: Finding[]; blockers: Finding[] } {
+  const source = { inventory, vm, findings: findingsOf(vm, inventory) };
+  const blockers = standing(standingBlockers(source, labels, { powerOff: true }), accept).standing;
+  return { findings: source.findings.filter((one) => isOnWhatMoves(source, labels, one)), blockers };
 }
 
 function ofSaved({ at }: NonNullable<GuideOrigin['saved']>): string {

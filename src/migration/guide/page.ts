@@ -7,6 +7,15 @@ import { shellWord } from './words.js';
 export function guidePage(input: GuideInput): string {
   const head = headOf(input);
   const steps = guideOf(input);
+  const blocked =
+    head.blockers.length === 0
+      ? []
+      : [
+          '**This cannot work as the VM is now**, and `migrate` refuses it. Remove what stands in the way, and make this guide anew:',
+          '',
+          ...head.blockers.map((blocker) => `- ${prose(blocker)}`),
+          '',
+        ];
   const notes =
     head.notes.length === 0 ? [] : ['Before you begin:', '', ...head.notes.map((note) => `- ${prose(note)}`), ''];
   return [
@@ -16,6 +25,7 @@ export function guidePage(input: GuideInput): string {
     '',
     ...head.facts.map((fact) => `- ${prose(fact)}`),
     '',
+    ...blocked,
     'You need bash, `ssh`, `qemu-img` and `openstack` (python3-openstackclient), and one shell for all of it: the steps keep ids in variables. Go on to the next step when the check of the last one holds. `stackferry migrate` does the same, proves more, and goes on where it was stopped.',
     '',
     ...notes,

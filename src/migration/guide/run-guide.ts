@@ -52,6 +52,7 @@ export function guideOfRun(state: RunState, origin: GuideOrigin): GuideInput {
     server: server ? serverOf(server) : null,
     waitFor: boot ? formatWaitFor(boot.wait_for) : 'console',
     findings: [],
+    blockers: [],
   };
 }
 

@@ -25,7 +25,7 @@ export function guideScript(input: GuideInput): string {
     ),
     ...head.notes.flatMap((note) => ['#', ...comment(`Before you begin: ${note}`)]),
     '',
-    ...preamble(input),
+    ...preamble(input, head.blockers),
     '',
     ...undoText(input, steps),
     ...blocks.flatMap((lines) => ['', ...lines]),
@@ -44,7 +44,7 @@ function asComment(text: string): string[] {
   return text.split(/\r\n|\n|\r/).map((line) => `#   ${line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')}`);
 }
 
-function preamble(input: GuideInput): string[] {
+function preamble(input: GuideInput, blockers: readonly string[]): string[] {
   const folder = workFolder(input.vm);
   const { host, vm, cloud } = input;
   const whose = plain(`${host.host} ${vm.id} ${vm.uuid ?? 'no uuid'} ${cloud?.project_id ?? 'no project'}`);
@@ -56,6 +56,7 @@ function preamble(input: GuideInput): string[] {
     String.raw`say() { printf '\n== %s\n' "$*"; }`,
     String.raw`stop() { printf 'STOPPED: %s\n' "$*" >&2; exit 1; }`,
     '',
+    ...blockedText(blockers),
     '# keep NAME: notes the id in $NAME, so that a second run, and undo, know it.',
     'keep() {',
     '  eval "id=\\$$1"',
@@ -109,6 +110,17 @@ function preamble(input: GuideInput): string[] {
     `[ -e ids ] || printf '%s\\n' "$whose" > ids`,
     `[ "$(head -n 1 ids)" = "$whose" ] || stop "$PWD/ids is of another VM or project: run this elsewhere"`,
     '. ./ids',
+  ];
+}
+
+/** Where the VM cannot move as it is, the script ends before its first command. */
+function blockedText(blockers: readonly string[]): string[] {
+  if (blockers.length === 0) return [];
+  return [
+    '# This VM cannot move as it is: what follows is to be read, and not to be run.',
+    ...blockers.map((text) => `printf '%s\\n' ${shellWord(plain(text))} >&2`),
+    "stop 'this VM cannot move as it is (see above); remove what stands in the way, and make this script anew'",
+    '',
   ];
 }
 

@@ -24,7 +24,7 @@ export function wrapped(text: string, width = 100): string[] {
 }
 
 /** What moves where, in a few sentences: the head of both forms. */
-export function headOf(input: GuideInput): { title: string; facts: string[]; notes: string[] } {
+export function headOf(input: GuideInput): { title: string; facts: string[]; blockers: string[]; notes: string[] } {
   const { vm, host, cloud, server } = input;
   const disks = input.disks.map(
     ({ label, capacity_bytes }) => `${label}${capacity_bytes === null ? '' : ` of ${formatBytes(capacity_bytes)}`}`,
@@ -45,9 +45,12 @@ export function headOf(input: GuideInput): { title: string; facts: string[]; not
             `Server ${shown(server.name)}, flavor ${shown(server.flavor)}; ${ports.join(', ') || 'no NIC'}${server.start ? '' : '; not made yet (--no-start)'}.`,
           ]),
     ],
+    blockers: input.blockers.map(
+      ({ code, subject, message, remedy }) => `${subject === 'vm' ? '' : `${subject}: `}${message} ${remedy} (${code})`,
+    ),
     notes: input.findings
       // What the guide itself takes care of is no news.
-      .filter(({ code, severity }) => code !== 'vm.powered_on' && severity !== 'info')
+      .filter((one) => one.code !== 'vm.powered_on' && one.severity !== 'info' && !input.blockers.includes(one))
       .map(
         ({ code, severity, subject, message, remedy }) =>
           `${severity}${subject === 'vm' ? '' : ` ${subject}`}: ${message} ${remedy} (${code})`,

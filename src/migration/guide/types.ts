@@ -30,6 +30,8 @@ export interface GuideInput {
   /** As `--wait-for` has it. */
   waitFor: string;
   findings: readonly Finding[];
+  /** Those of the findings with which the steps cannot work: `migrate` refuses the VM for them. That it runs is none. */
+  blockers: readonly Finding[];
 }
 
 export interface GuideCloud {

@@ -283,7 +283,22 @@ describe('what a VM may have besides', () => {
     expect(guideScript(input)).toContain(
       '#\n# Before you begin: warning scsi0:0: It is disk.shared. Mend it. (disk.shared)\n',
     );
-    expect(guidePage(input)).not.toMatch(/vm\.powered_on|vm\.efi/);
+    expect(guidePage(input)).not.toMatch(/vm\.powered_on|vm\.efi|cannot work/);
+  });
+
+  it('says before all else that it cannot move', () => {
+    const blocker = {
+      code: 'disk.rdm_physical',
+      severity: 'blocker' as const,
+      subject: 'scsi0:1',
+      message: 'It is a raw device.',
+      remedy: 'Copy it inside the guest.',
+    };
+    const page = guidePage(guideInput({ findings: [blocker], blockers: [blocker] }));
+    const told = '- scsi0:1: It is a raw device. Copy it inside the guest. (disk.rdm_physical)';
+    expect(page.indexOf(told)).toBeGreaterThan(page.indexOf('**This cannot work as the VM is now**'));
+    expect(page.indexOf(told)).toBeLessThan(page.indexOf('\n## 1.'));
+    expect(page).not.toContain('Before you begin');
   });
 });
 

@@ -35,6 +35,7 @@ export function guideInput({ server, ...given }: Changes = {}): GuideInput {
     ports: [port('ethernet0')],
     waitFor: 'console',
     findings: [],
+    blockers: [],
     ...given,
     server:
       server === null

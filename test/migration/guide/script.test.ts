@@ -145,6 +145,24 @@ describe('the script', () => {
     expect((await peers.calls()).filter((call) => call.includes('create'))).toEqual([]);
   });
 
+  it('does nothing at all where the VM cannot move', async () => {
+    const blocker = {
+      code: 'vm.suspended',
+      severity: 'blocker' as const,
+      subject: 'vm',
+      message: "It is 'suspended' \\n $(id).",
+      remedy: 'Wake it.',
+    };
+    const input = { ...two(), findings: [blocker], blockers: [blocker] };
+    const peers = await peersOf(input);
+    const ran = await peers.run('sh', guideScript(input));
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toBe(
+      "It is 'suspended' \\n $(id). Wake it. (vm.suspended)\nSTOPPED: this VM cannot move as it is (see above); remove what stands in the way, and make this script anew\n",
+    );
+    expect(await peers.calls()).toEqual([]);
+  });
+
   it('stops where a file did not arrive whole, or is not there', async () => {
     const input = guideInput();
     const peers = await peersOf(input);
