@@ -65,7 +65,11 @@ function places(text: string): number {
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
 
-/** Comma-separated values (RFC 4180), one line a row, with a line of headings. */
+/**
+ * Comma-separated values (RFC 4180), one line a row, with a line of headings. Names and notes come from a host: text that
+ * a spreadsheet would take for a formula gets an apostrophe in front, as OWASP advises, and what moves a cursor becomes
+ * visible. Numbers, and line ends within text, stay as they are.
+ */
 export function renderCsv<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
   const quote = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const line = (cells: string[]) => `${cells.map(quote).join(',')}\n`;
@@ -79,9 +83,10 @@ export function renderJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+/** YAML 1.2, in which readers of YAML 1.1 (Python's, Ansible's) find the same types: `off` and MACs are quoted. */
 export async function renderYaml(value: unknown): Promise<string> {
   const { stringify } = await import('yaml');
-  return stringify(value, { aliasDuplicateObjects: false });
+  return stringify(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
 }
 
 /**
@@ -107,8 +112,13 @@ export async function render<T>(
   }
 }
 
+const NUMBER = /^[+-]?\d+(\.\d+)?$/;
+
 function raw(value: string | number | boolean | null): string {
-  return value === null ? '' : String(value);
+  if (typeof value !== 'string') return value === null ? '' : String(value);
+  const lines = value.replace(/\r\n/g, '\n').split('\n');
+  const text = lines.map((line) => line.split('\t').map(printable).join('\t')).join('\n');
+  return /^\s*[=+\-@\t\n]/.test(text) && !NUMBER.test(text) ? `'${text}` : text;
 }
 
 function cell(value: string | number | boolean | null): string {

@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { MIB, vm, type VmSpec } from '../lab/esxi/index.js';
 import { smallVm, usePeers, type Lab } from '../support/embedded.js';
 
@@ -94,4 +97,12 @@ describe.concurrent('guide', () => {
     await run(lab, 0, 'guide', '--vm', 'running', ...OPEN);
     await run(lab, 3, 'guide', '--vm', 'bare', ...OPEN);
   });
+});
+
+test('a plan file has the same types for readers of YAML 1.1', async () => {
+  const lab = await peers.lab();
+  await run(lab, 0, 'plan', '--vm', 'web01', '--vm', 'running', ...OPEN, '-o', 'plan.yaml');
+  const text = await readFile(join(lab.dir, 'plan.yaml'), 'utf8');
+  expect(text).toContain('power_state: "off"');
+  expect(parse(text, { version: '1.1' })).toEqual(parse(text));
 });

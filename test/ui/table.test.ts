@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { render, renderTable, type Column } from '../../src/ui/index.js';
 
 interface Row {
@@ -55,6 +56,54 @@ describe('a table', () => {
       expect(await render(format, rows, columns, rows, 10)).toContain('a-very-long-name-of-a-machine');
     }
     expect(await render('table', rows, columns, rows, 30)).toContain('a-very-long-n…');
+  });
+
+  it('lets no text of csv be a formula or move a cursor, and keeps numbers and line ends', async () => {
+    const cells = [
+      '=HYPERLINK("http://x")',
+      '+1+cmd',
+      '-2+3',
+      '@SUM(A1)',
+      '\t=1',
+      ' =1',
+      '-5',
+      '\u001b]0;x\u0007',
+      'a\nb',
+      'c\rd',
+    ];
+    const column: Column<string> = { name: 'x', value: (cell) => cell };
+    expect(await render('csv', [], [column], cells)).toBe(
+      [
+        'x',
+        '"\'=HYPERLINK(""http://x"")"',
+        "'+1+cmd",
+        "'-2+3",
+        "'@SUM(A1)",
+        "'\t=1",
+        "' =1",
+        '-5',
+        '\\u001b]0;x\\u0007',
+        '"a\nb"',
+        'c\\u000dd',
+        '',
+      ].join('\n'),
+    );
+    expect(await render('csv', [], [{ name: 'x', value: (cell: number) => cell }], [-7, 1.5])).toBe('x\n-7\n1.5\n');
+  });
+
+  it('writes yaml in which older readers see the same types', async () => {
+    const value = { power: 'off', on: ['yes', 'n', '00:50:56:00:00:17', '2026-11-25', '0777', '1_000', 'web01'] };
+    const text = await render('yaml', value, [], []);
+    expect(parse(text, { version: '1.1' })).toEqual(value);
+    expect(parse(text)).toEqual(value);
+    expect(text).toContain('- web01\n');
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.stringMatching(/^[0-9:_.+-]{1,12}$/)), async (name) => {
+        const written = await render('yaml', { name }, [], []);
+        expect(parse(written, { version: '1.1' })).toEqual({ name });
+        expect(parse(written)).toEqual({ name });
+      }),
+    );
   });
 
   it('fits any names, as long as its columns can give way', () => {

@@ -19,7 +19,7 @@ export interface PlanText {
 
 /** The text of a plan file: YAML, each choice with its reason above it. */
 export function writePlan({ plan, comments, schemaPath, head }: PlanText): string {
-  const document = new Document(plan, { aliasDuplicateObjects: false });
+  const document = new Document(plan, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
   document.commentBefore = [` yaml-language-server: $schema=${oneLine(schemaPath)}`, ...head.map(commentLine)].join(
     '\n',
   );
