@@ -65,7 +65,7 @@ export function checkLinks(links: readonly VmdkLink[]): void {
 function tableMemory(sparseExtents: number): { cacheBytes: number; aheadBytes: number } {
   const share = Math.floor((24 * MIB) / Math.max(1, sparseExtents));
   return {
-    cacheBytes: Math.max(48 * MIB, 2 * MIB * Math.min(sparseExtents, 64)),
+    cacheBytes: Math.max(32 * MIB, 2 * MIB * Math.min(sparseExtents, 64)),
     aheadBytes: Math.min(16 * MIB, Math.max(MIB, share)),
   };
 }
