@@ -104,7 +104,7 @@ export function chooseParts(
     findings,
     'vm',
     options,
-    (left) => resolveServer(vm, left, facts),
+    (left) => resolveServer(vm, left, facts, { host: context.host, id: vm.id }),
     (left, code) => {
       const { flavor, zone, keyName, ...others } = left;
       // Then the sums count a flavor of the VM's own size.

@@ -20,7 +20,7 @@ export function resolveVm(
     images: resolveImages(vm, disks, options, context),
     volumes: resolveVolumes(vm, disks, options, facts),
     ports: resolvePorts(vm, options, facts),
-    server: resolveServer(vm, options, facts),
+    server: resolveServer(vm, options, facts, { host: context.host, id: vm.id }),
     waitFor: options.waitFor,
   };
 }

@@ -163,7 +163,7 @@ export async function serverOfVolumes(base: SessionBase, request: ServerOfVolume
     await rc.record({
       kind: 'plan',
       section: 'server',
-      value: resolveServer(vm, options, { flavors, keypairs, zones }),
+      value: resolveServer(vm, options, { flavors, keypairs, zones }, null),
     });
     await rc.record({ kind: 'plan', section: 'boot', value: resolveBoot(options.waitFor, ports) });
   });

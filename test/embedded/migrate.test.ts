@@ -148,6 +148,8 @@ describe.concurrent('one VM, whole', () => {
       stackferry_step: 'server',
       stackferry_vm: 'web01',
       stackferry_vm_uuid: lab.tree.vm('web01').uuid,
+      stackferry_vm_id: String(lab.tree.vm('web01').id),
+      stackferry_vm_host: lab.host.host,
     });
   });
 

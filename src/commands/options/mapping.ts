@@ -43,6 +43,8 @@ export function addServerOptions(command: Command): Command {
       collect,
     )
     .option('--key-name <name>', 'key pair')
+    .option('--tag <tag>', 'tag of the server (repeatable)', collect)
+    .option('--metadata <key=value>', 'metadata of the server (repeatable), beside where it comes from', collect)
     .option('--config-drive', 'attach a config drive')
     .option('--no-start', 'make the ports ready, but no server yet (Nova starts whatever it makes)')
     .option(
@@ -73,6 +75,8 @@ export const mappingSchema = z.object({
   volumeZone: z.string().optional(),
   securityGroup: z.array(z.string()).optional(),
   keyName: z.string().optional(),
+  tag: z.array(z.string()).optional(),
+  metadata: z.array(z.string()).optional(),
   name: z.string().optional(),
   imageFormat: z.enum(['auto', 'qcow2', 'raw']).optional(),
   configDrive: z.boolean().optional(),
@@ -89,7 +93,10 @@ export async function readMapping(
   options: z.infer<typeof mappingSchema>,
   said: (name: string) => boolean,
 ): Promise<Partial<MappingOptions>> {
-  const { parseNetworkMapping, parseNicMapping, parseWaitFor } = await import('../../migration/plan/options.js');
+  const [{ parseNetworkMapping, parseNicMapping, parseWaitFor }, { parseMetadata, parseTags }] = await Promise.all([
+    import('../../migration/plan/options.js'),
+    import('../../migration/plan/server-words.js'),
+  ]);
   const mapping: Partial<MappingOptions> = {};
   if (options.network) mapping.networks = options.network.map(parseNetworkMapping);
   if (options.nic) mapping.nics = options.nic.map(parseNicMapping);
@@ -102,6 +109,8 @@ export async function readMapping(
   if (options.volumeZone !== undefined) mapping.volumeZone = options.volumeZone;
   if (options.securityGroup) mapping.securityGroups = options.securityGroup;
   if (options.keyName !== undefined) mapping.keyName = options.keyName;
+  if (options.tag) mapping.tags = parseTags(options.tag);
+  if (options.metadata) mapping.metadata = parseMetadata(options.metadata);
   if (options.name !== undefined) mapping.name = givenName(options.name);
   if (options.imageFormat !== undefined) mapping.imageFormat = options.imageFormat;
   if (options.configDrive !== undefined) mapping.configDrive = options.configDrive;

@@ -21,8 +21,16 @@ type ServerOptions = Pick<
 /** What the server needs of the source: a VM, or what a person said of a disk that has none. */
 export type ServerSource = Pick<VmRecord, 'name' | 'cpus' | 'memory_mib' | 'guest_id' | 'uuid'>;
 
-/** The server: flavor by best fit (or as asked for), zone, key pair. */
-export function resolveServer(vm: ServerSource, options: ServerOptions, facts: ServerFacts): ServerSection {
+/**
+ * The server: flavor by best fit (or as asked for), zone, key pair, and in its metadata where it comes from.
+ * @param from the host, and the VM's id there; null where it is no VM of a host
+ */
+export function resolveServer(
+  vm: ServerSource,
+  options: ServerOptions,
+  facts: ServerFacts,
+  from: { host: string; id: string } | null,
+): ServerSection {
   const flavor = resolveFlavor(vm, options, facts.flavors);
   const zones = facts.zones.compute.map((zone) => zone.name);
   if (options.zone !== undefined && zones.length > 0 && !zones.includes(options.zone)) {
@@ -50,6 +58,7 @@ export function resolveServer(vm: ServerSource, options: ServerOptions, facts: S
       ...options.metadata,
       stackferry_vm: metadataValue(vm.name),
       ...(vm.uuid === null ? {} : { stackferry_vm_uuid: vm.uuid }),
+      ...(from === null ? {} : { stackferry_vm_id: from.id, stackferry_vm_host: metadataValue(from.host) }),
     },
     ...(options.tags === undefined ? {} : { tags: options.tags }),
   };

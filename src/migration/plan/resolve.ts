@@ -219,7 +219,8 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
         options.keyName === undefined ? [] : cloud.keypairs.list(),
         cloud.zones(),
       ]);
-      return resolveServer(sourceVm(rc.state), options, { flavors, keypairs, zones });
+      const { vm, host } = needSection(rc.state, 'source');
+      return resolveServer(vm, options, { flavors, keypairs, zones }, { host, id: vm.id });
     }
   }
 }

@@ -29,7 +29,7 @@ const facts = {
 };
 
 const resolve = (given: Partial<MappingOptions> = {}, source = vm(), known = facts) =>
-  resolveServer(source, { ...defaultMapping, ...given }, known);
+  resolveServer(source, { ...defaultMapping, ...given }, known, { host: 'esx1', id: '12' });
 
 describe('resolveServer', () => {
   it('takes the flavor that fits best, and keeps the VM’s own name in the metadata', () => {
@@ -41,7 +41,12 @@ describe('resolveServer', () => {
       zone: null,
       key_name: null,
       start: true,
-      metadata: { stackferry_vm: 'Büro _', stackferry_vm_uuid: '564d1b2c-0000-4000-8000-00000000000c' },
+      metadata: {
+        stackferry_vm: 'Büro _',
+        stackferry_vm_uuid: '564d1b2c-0000-4000-8000-00000000000c',
+        stackferry_vm_id: '12',
+        stackferry_vm_host: 'esx1',
+      },
     });
   });
 
@@ -56,7 +61,11 @@ describe('resolveServer', () => {
       start: false,
     });
     expect(resolve({ flavor: 'f-1' }).flavor_name).toBe('SCS-1V-2');
-    expect(resolve({}, vm({ uuid: null })).metadata).toEqual({ stackferry_vm: 'web01' });
+    expect(resolve({}, vm({ uuid: null })).metadata).toEqual({
+      stackferry_vm: 'web01',
+      stackferry_vm_id: '12',
+      stackferry_vm_host: 'esx1',
+    });
   });
 
   it('does not judge a zone where the cloud does not list any', () => {
