@@ -61,8 +61,8 @@ export const otherCodes: Readonly<Record<string, OtherCode>> = {
   'cloud.microversion': check(
     'microversion',
     'Nova is too old for a wish',
-    'blocker or info',
-    'A server without a network needs 2.37, a host name of its own 2.90.',
+    'blocker, warning or info',
+    'A server without a network needs 2.37, tags 2.52, a host name of its own 2.90.',
     'See whether `compute_api_microversion` is set in clouds.yaml.',
   ),
   'cloud.no_flavor': check(

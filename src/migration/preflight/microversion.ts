@@ -22,6 +22,18 @@ export const microversion = cloudRule({
               ),
             ]
           : []),
+        ...((server.tags ?? []).length > 0 && !reaches(have, 52)
+          ? [
+              ofVm(
+                item,
+                finding('cloud.microversion', 'warning', 'vm', {
+                  message: `Nova speaks ${said} here: a server gets no tags when it is made (2.52), so ${(server.tags ?? []).join(', ')} would be missing.`,
+                  remedy:
+                    'Say it in metadata instead (--metadata KEY=VALUE, or metadata of the server in the plan), or see whether compute_api_microversion is set in clouds.yaml.',
+                }),
+              ),
+            ]
+          : []),
         ...(server.hostname !== null && server.hostname !== server.name && !reaches(have, 90)
           ? [
               ofVm(

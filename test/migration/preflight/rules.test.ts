@@ -313,6 +313,12 @@ const cases: Case[] = [
     one({ noPorts: true }, { microversion: null }),
     ['cloud.microversion blocker vm @12'],
   ],
+  [
+    'tags, and an old Nova',
+    one({ server: { tags: ['web'] } }, { microversion: '2.51' }),
+    ['cloud.microversion warning vm @12'],
+  ],
+  ['tags, and Nova 2.52', one({ server: { tags: ['web'] } }, { microversion: '2.52' }), []],
   ['no NIC, and Nova 2.37', one({ noPorts: true }, { microversion: '2.37' }), []],
   [
     'a host name that cannot be told',
