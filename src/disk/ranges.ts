@@ -16,6 +16,8 @@ export class RangeList implements Iterable<Range> {
   /** Begin and end of each range, in turn. */
   readonly #bounds: Float64Array;
   readonly bytes: number;
+  /** Bytes of the ranges before each one; made when first asked for. */
+  #before: Float64Array | null = null;
 
   constructor(bounds: Float64Array) {
     this.#bounds = bounds;
@@ -61,6 +63,24 @@ export class RangeList implements Iterable<Range> {
       at = range.offset + range.length;
     }
     if (at < offset + length) yield { offset: at, length: offset + length - at };
+  }
+
+  /** How many of the list's bytes lie before an offset: where its byte stands once the gaps are left out. */
+  rank(offset: number): number {
+    this.#before ??= this.#sums();
+    const index = this.#firstEndingAfter(offset);
+    if (index === this.count) return this.bytes;
+    return (this.#before[index] ?? 0) + Math.max(0, offset - (this.#bounds[index * 2] ?? 0));
+  }
+
+  #sums(): Float64Array {
+    const before = new Float64Array(this.count);
+    let sum = 0;
+    for (let index = 0; index < before.length; index++) {
+      before[index] = sum;
+      sum += (this.#bounds[index * 2 + 1] ?? 0) - (this.#bounds[index * 2] ?? 0);
+    }
+    return before;
   }
 
   /** Each range before `end` grown to whole units (clusters, chunks), cut at `end`. */

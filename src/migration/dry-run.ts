@@ -51,7 +51,8 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     'resume' in which ? await base.store.read(which.resume) : newState({ ...base, at: base.ctx.clock.now(), vm: null });
   const earlier = earlierOf(which, state);
   const calls: PlannedCall[] = [];
-  const rc = inMemory({ ...base, ctx, state, sameProject, dry: calls });
+  const paths = base.store.paths(state.run);
+  const rc = inMemory({ ...base, ctx, dir: paths.dir, state, sameProject, dry: calls });
   const accept = await takeAccepted(rc, request.accept ?? []);
   const { source, labels } = await lookAtSource(rc, request.source);
   state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
@@ -61,7 +62,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   await noteSource(rc, request.source, {
     source,
     labels,
-    ownFolder: base.store.paths(state.run).disks,
+    ownFolder: paths.disks,
     staged: request.source.outputDir !== undefined,
   });
   try {

@@ -31,6 +31,7 @@ export function newState(of: { program: string; command: string; at: number; vm:
 /** The context of a run whose journal is this state alone. */
 export function inMemory(of: {
   ctx: Context;
+  dir: string;
   state: RunState;
   settings: RunSettings;
   doors: Doors;
@@ -41,6 +42,7 @@ export function inMemory(of: {
   return {
     ctx,
     run: state.run,
+    dir: of.dir,
     state,
     settings,
     cache: {},

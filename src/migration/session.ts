@@ -79,6 +79,7 @@ export async function withRun(
   };
   const rc: RunContext = runContext({
     ctx,
+    dir: open.paths.dir,
     state,
     journal: open.journal,
     settings: base.settings,
@@ -132,8 +133,10 @@ async function withoutRun(
     'resume' in which
       ? await base.store.read(which.resume)
       : newState({ program: base.program, command: base.command, at: base.ctx.clock.now(), vm: which.vm });
-  const rc = inMemory({ ctx: base.ctx, state, settings: base.settings, doors: base.doors, sameProject, dry });
-  await work({ rc, paths: base.store.paths(state.run) });
+  const paths = base.store.paths(state.run);
+  const of = { ctx: base.ctx, dir: paths.dir, state, settings: base.settings, doors: base.doors };
+  const rc = inMemory({ ...of, sameProject, dry });
+  await work({ rc, paths });
   return runResult(state);
 }
 

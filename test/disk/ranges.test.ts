@@ -114,6 +114,24 @@ describe('RangeList', () => {
     ]);
   });
 
+  it('ranks an offset by the bytes before it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })), { maxLength: 12 }),
+        fc.integer({ min: 0, max: 250 }),
+        (steps, offset) => {
+          let at = 0;
+          const ranges = steps.map(([gap, length]) => ({ offset: (at += gap), length: ((at += length), length) }));
+          const before = ranges.reduce(
+            (sum, range) => sum + Math.min(range.length, Math.max(0, offset - range.offset)),
+            0,
+          );
+          expect(RangeList.from(ranges).rank(offset)).toBe(before);
+        },
+      ),
+    );
+  });
+
   it('refuses ranges out of order, and a bound that nothing can keep', () => {
     const builder = new RangeListBuilder();
     builder.add(10, 5);

@@ -33,5 +33,12 @@ export function encodeQcow2(request: Qcow2Request): EncodedImage {
     }
     if (padding > 0) yield { kind: 'zeros', length: padding };
   }
-  return { format: 'qcow2', bytes, wanted, stream: (pieces) => closing(pieces, runs) };
+  return {
+    format: 'qcow2',
+    bytes,
+    wanted,
+    tables: () => tables(geometry, wanted),
+    positionOf: (diskOffset) => geometry.dataAt * clusterBytes + wanted.rank(diskOffset),
+    stream: (pieces) => closing(pieces, runs),
+  };
 }

@@ -15,5 +15,12 @@ export function encodeRaw(request: EncodeRequest): EncodedImage {
     }
     if (at < capacityBytes) yield { kind: 'zeros', length: capacityBytes - at };
   }
-  return { format: 'raw', bytes: capacityBytes, wanted: data, stream: (pieces) => closing(pieces, runs) };
+  return {
+    format: 'raw',
+    bytes: capacityBytes,
+    wanted: data,
+    tables: () => [],
+    positionOf: (diskOffset) => diskOffset,
+    stream: (pieces) => closing(pieces, runs),
+  };
 }

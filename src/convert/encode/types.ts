@@ -27,6 +27,13 @@ export interface EncodedImage {
   readonly bytes: number;
   /** The ranges of the disk whose bytes `stream` wants, zeros or not. */
   readonly wanted: RangeList;
+  /** For who writes in any order: all that comes before the data, from the image's start; nothing for raw. */
+  tables(): Iterable<Buffer>;
+  /**
+   * Where a byte of the disk stands in the image. Only for bytes of `wanted`; those of one range of it stand together
+   * and in their order.
+   */
+  positionOf(diskOffset: number): number;
   /**
    * The runs of the image, front to back; can be asked for again, with the pieces from their beginning. `pieces` come
    * in ascending order, of any length, do not overlap, and cover `wanted` exactly; anything else is a mistake in the

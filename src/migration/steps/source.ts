@@ -3,7 +3,7 @@ import { StackferryError, formatBytes, isCode, poll, type Context } from '../../
 import type { EsxiHost } from '../../esxi/index.js';
 import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
-import { sentSection, transferOf } from './transfer.js';
+import { readerOf, sentSection, transferOf } from './transfer.js';
 
 /** Paths on the host with the word that stands for the file's state when it was read. */
 const tokensSchema = z.record(z.string(), z.string());
@@ -14,7 +14,8 @@ export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
   const source = needSection(rc.state, 'source');
   const host = await rc.host();
   const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
-  const outputDir = transferOf(rc.state) === 'direct' ? null : source.outputDir;
+  // An image file looks for its room by itself, once it knows how long it gets.
+  const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
   const plan = await planExport(host.shell, disks, rc.ctx, { outputDir });
   rc.cache.exportPlan = plan;
   return plan;
@@ -65,10 +66,7 @@ export function recheckStep(state: RunContext['state']): Step {
     key: 'recheck',
     kind: 'recheck',
     subject: `VM ${source.vm.name}`,
-    needs: [
-      'source',
-      ...source.labels.map((label) => `${transferOf(state) === 'direct' ? 'image' : 'export'}:${label}`),
-    ],
+    needs: ['source', ...source.labels.map((label) => readerOf(state, label))],
     run: async (rc) => {
       await assertSourceUnchanged(rc);
       return { result: {}, summary: 'unchanged since the copy began' };
@@ -112,8 +110,8 @@ async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
       throw changed(sourceVm(rc.state).name, `the files of ${disk.label} are not those that were read`);
     }
     rc.ctx.events.emit({ kind: 'notice', message: `${disk.label} has changed since it was read; it is read again.` });
-    const readers =
-      transferOf(rc.state) === 'direct' ? [`image:${disk.label}`] : [`export:${disk.label}`, `convert:${disk.label}`];
+    const reader = readerOf(rc.state, disk.label);
+    const readers = transferOf(rc.state) === 'staged' ? [reader, `convert:${disk.label}`] : [reader];
     if (rc.state.plan.has(sentSection(disk.label))) {
       await rc.record({ kind: 'plan', section: sentSection(disk.label), value: null });
     }

@@ -12,6 +12,8 @@ import type { Journal } from '../state/journal.js';
 export interface RunContext {
   readonly ctx: Context;
   readonly run: string;
+  /** Folder of the run's own files. */
+  readonly dir: string;
   readonly state: RunState;
   readonly settings: RunSettings;
   /** What this process knows and a later one can look up again. */
@@ -71,6 +73,7 @@ export interface StepOutcome {
 /** Makes the context of a run from its open journal. */
 export function runContext(base: {
   ctx: Context;
+  dir: string;
   state: RunState;
   journal: Journal;
   settings: RunSettings;
@@ -80,6 +83,7 @@ export function runContext(base: {
   return {
     ctx: base.ctx,
     run: base.state.run,
+    dir: base.dir,
     state: base.state,
     settings: base.settings,
     cache: {},

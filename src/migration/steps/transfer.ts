@@ -6,9 +6,10 @@ export const TRANSFER = 'transfer';
 
 /**
  * `direct`: from the host into the image in one pass, without a file in between. `staged`: the files are copied here,
- * converted, and uploaded, each a step of its own.
+ * converted, and uploaded, each a step of its own. `file`: from the host into an image file here in one pass (`export
+ * --disk-format`), which the next steps take as if it had been converted.
  */
-const transfer = z.enum(['direct', 'staged']);
+const transfer = z.enum(['direct', 'staged', 'file']);
 export type Transfer = z.infer<typeof transfer>;
 
 export function transferOf(state: Pick<RunState, 'plan'>): Transfer {
@@ -18,4 +19,14 @@ export function transferOf(state: Pick<RunState, 'plan'>): Transfer {
 /** The section that holds what was sent as the image of a disk, before Glance has said a word of it. */
 export function sentSection(label: string): string {
   return `sent:${label}`;
+}
+
+/** The section that holds which file an image is being written to, so that a killed run knows it for its own. */
+export function fileSection(label: string): string {
+  return `file:${label}`;
+}
+
+/** The step that reads a disk from the host, by how the bytes of the run go. */
+export function readerOf(state: Pick<RunState, 'plan'>, label: string): string {
+  return `${{ direct: 'image', staged: 'export', file: 'convert' }[transferOf(state)]}:${label}`;
 }
