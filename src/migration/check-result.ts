@@ -7,6 +7,8 @@ import type { QuotaRow } from './preflight/index.js';
 export type CheckFinding = Finding & { accepted: boolean };
 
 export type CheckState = 'ready' | 'warnings' | 'blocked';
+/** Of the host also that nobody asked it: the check was of a saved inventory. */
+export type HostState = CheckState | 'unknown';
 
 /** What `check` found: `check -f json`. */
 export interface CheckResult {
@@ -20,7 +22,7 @@ export interface CheckResult {
     findings: CheckFinding[];
     quota: QuotaRow[];
   };
-  host: { name: string; state: CheckState; findings: CheckFinding[] };
+  host: { name: string; state: HostState; findings: CheckFinding[] };
   converter: {
     node: string;
     qemu_img: string | null;
@@ -37,7 +39,7 @@ export interface CheckResult {
 export interface Found {
   vms: { vm: string; id: string; findings: Finding[] }[];
   cloud: { name: string | null; project: string | null; findings: Finding[]; quota: QuotaRow[] };
-  host: { name: string; findings: Finding[] };
+  host: { name: string; /** False where a saved inventory was looked at. */ asked: boolean; findings: Finding[] };
   converter: Pick<CheckResult['converter'], 'node' | 'qemu_img' | 'staging'> & { findings: Finding[] };
 }
 
@@ -55,7 +57,11 @@ export function judge(found: Found, accept: readonly string[]): CheckResult {
   };
   const vms = found.vms.map((item) => ({ vm: item.vm, id: item.id, ...mark(item.findings) }));
   const cloud = { ...found.cloud, ...mark(found.cloud.findings) };
-  const host = { ...found.host, ...mark(found.host.findings) };
+  const { asked, ...ofHost } = found.host;
+  const seen = mark(ofHost.findings);
+  // What the file tells may stand in the way; that nothing does says nothing of the host as it is.
+  const state: HostState = !asked && seen.state === 'ready' ? 'unknown' : seen.state;
+  const host = { ...ofHost, ...seen, state };
   const converter = { ...found.converter, ...mark(found.converter.findings) };
   const of = (state: CheckState) => vms.filter((item) => item.state === state).length;
   const counts = { vms: vms.length, ready: of('ready'), warnings: of('warnings'), blocked: of('blocked') };
@@ -86,7 +92,7 @@ function stateOf(findings: readonly CheckFinding[]): CheckState {
   return stands.some(({ severity }) => severity === 'warning') ? 'warnings' : 'ready';
 }
 
-function worst(states: readonly CheckState[]): CheckState {
+function worst(states: readonly HostState[]): CheckState {
   if (states.includes('blocked')) return 'blocked';
   return states.includes('warnings') ? 'warnings' : 'ready';
 }
@@ -106,6 +112,7 @@ function summaryText(
     const severity = state === 'blocked' ? 'blocker' : 'warning';
     const codes = findings.filter((item) => !item.accepted && item.severity === severity).map(({ code }) => code);
     if (state === 'ready') return `${name} ready`;
+    if (state === 'unknown') return `${name} unknown (not asked)`;
     return `${name} ${state === 'blocked' ? 'blocked' : 'with warnings'} (${[...new Set(codes)].join(', ')})`;
   });
   const { free_bytes: free, needed_bytes: needed } = sides.converter.staging;

@@ -84,7 +84,7 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
       findings: [...cloudSide.findings, ...of('cloud')],
       quota: target ? quotaRows(target.limits, quotaNeed(target, items)) : [],
     },
-    host: { name: request.address.host, findings: of('host') },
+    host: { name: request.address.host, asked: request.inventory === undefined, findings: of('host') },
     converter: {
       node: converter.node,
       qemu_img: converter.qemuImg,

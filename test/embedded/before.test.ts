@@ -106,3 +106,11 @@ test('a plan file has the same types for readers of YAML 1.1', async () => {
   expect(text).toContain('power_state: "off"');
   expect(parse(text, { version: '1.1' })).toEqual(parse(text));
 });
+
+test('a check of a saved inventory says that the host was not asked', async () => {
+  const lab = await peers.lab();
+  await run(lab, 0, 'inventory', '--save', 'esx1.json', '-c', 'name');
+  const { stdout, stderr } = await run(lab, 0, 'check', '--from', 'esx1.json', '--vm', 'web01', ...OPEN, '-f', 'json');
+  expect(JSON.parse(stdout)).toMatchObject({ state: 'ready', host: { state: 'unknown' } });
+  expect(stderr).toContain('host unknown (not asked)');
+});

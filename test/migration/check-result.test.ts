@@ -5,11 +5,17 @@ import { finding, type Finding, type Severity } from '../../src/migration/findin
 const one = (code: string, severity: Severity, subject = 'vm'): Finding =>
   finding(code, severity, subject, { message: 'It is so.', remedy: 'Do that.' });
 
-function found(given: { vms?: Finding[][]; cloud?: Finding[]; host?: Finding[]; converter?: Finding[] }): Found {
+function found(given: {
+  vms?: Finding[][];
+  cloud?: Finding[];
+  host?: Finding[];
+  converter?: Finding[];
+  asked?: boolean;
+}): Found {
   return {
     vms: (given.vms ?? []).map((findings, index) => ({ vm: `web${index}`, id: String(index), findings })),
     cloud: { name: 'scs', project: 'acme', findings: given.cloud ?? [], quota: [] },
-    host: { name: 'esx1', findings: given.host ?? [] },
+    host: { name: 'esx1', asked: given.asked ?? true, findings: given.host ?? [] },
     converter: {
       node: 'v20',
       qemu_img: '7.2',
@@ -41,6 +47,15 @@ describe('judge', () => {
     const result = judge(found({ vms: [[]], [side]: [one('cloud.quota', 'blocker', side)] }), []);
     expect([result.state, result[side].state, result.vms[0]?.state]).toEqual(['blocked', 'blocked', 'ready']);
     expect(result.summary.text).toContain(`${side} blocked (cloud.quota)`);
+  });
+
+  it('does not call a host ready that nobody asked', () => {
+    const result = judge(found({ vms: [[]], asked: false }), []);
+    expect([result.state, result.host.state]).toEqual(['ready', 'unknown']);
+    expect(result.host).toEqual({ name: 'esx1', state: 'unknown', findings: [] });
+    expect(result.summary.text).toContain('; host unknown (not asked); ');
+    const low = judge(found({ vms: [[]], host: [one('host.space', 'warning', 'host')], asked: false }), []);
+    expect(low.host.state).toBe('warnings');
   });
 
   it('no longer counts what was accepted, and shows it', () => {
