@@ -14,6 +14,12 @@ export const PLAN_VERSION = 1;
 
 const text = z.string().min(1);
 const label = z.string().regex(/^(ide|scsi|sata|nvme)\d+:\d+$/, 'a disk label as scsi0:0');
+/** vSphere's largest disk has 62 TiB; what is beyond 1 PiB is no disk. */
+const size = z
+  .number()
+  .int()
+  .min(0)
+  .max(1024 ** 5);
 const nicLabel = z.string().regex(/^ethernet\d+$/, 'a NIC label as ethernet0');
 
 /** The VM as it was when the plan was made: what `migrate` compares before it begins. */
@@ -23,17 +29,17 @@ export const seenVm = z.strictObject({
   uuid: z.string().nullable().describe('The BIOS uuid; a VM with another one is another VM'),
   power_state: z.enum(['on', 'off', 'suspended']).nullable(),
   guest_id: z.string().nullable(),
-  cpus: z.number().int().nullable(),
-  memory_mib: z.number().int().nullable(),
+  cpus: z.number().int().min(1).nullable(),
+  memory_mib: z.number().int().min(1).nullable(),
   firmware: z.enum(['bios', 'efi']).nullable(),
   secure_boot: z.boolean().nullable(),
-  snapshots: z.number().int(),
+  snapshots: z.number().int().min(0),
   disks: z.array(
     z.strictObject({
       label,
       path: z.string().nullable(),
-      capacity_bytes: z.number().int().nullable(),
-      allocated_bytes: z.number().int().nullable(),
+      capacity_bytes: size.nullable(),
+      allocated_bytes: size.nullable(),
       chain: z.array(z.string()).default([]).describe('Its files from the base to the newest; [] in older plans'),
     }),
   ),

@@ -156,6 +156,12 @@ describe('parsePlan', () => {
       broken((plan) => first(plan).volumes.forEach((volume) => (volume.size_gib = 39))),
       /39 GiB is smaller than its disk/,
     ],
+    ...([-1, 2 ** 52, 1.5] as const).map((bytes): [string, string, RegExp] => [
+      `a disk of ${bytes} bytes`,
+      broken((plan) => first(plan).vm.disks.forEach((seen) => (seen.capacity_bytes = bytes))),
+      /line \d+: vms\.0\.vm\.disks\.0\.capacity_bytes: /,
+    ]),
+    ['a VM of no CPU', broken((plan) => (first(plan).vm.cpus = 0)), /vms\.0\.vm\.cpus: /],
     [
       'a host name that Nova refuses',
       broken((plan) => (first(plan).server.hostname = 'bad_host')),
