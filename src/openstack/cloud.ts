@@ -1,4 +1,5 @@
 import { StackferryError, messageOf, systemCode, type Context } from '../core/index.js';
+import { attachmentsOf, type Attachments } from './block-storage/attachments.js';
 import { volumeTypesOf, type VolumeTypes } from './block-storage/types.js';
 import { volumesOf, type Volumes } from './block-storage/volumes.js';
 import { flavorsOf, type Flavors } from './compute/flavors.js';
@@ -40,6 +41,8 @@ export interface Cloud {
   images: Images;
   volumes: Volumes;
   volumeTypes: VolumeTypes;
+  /** Volumes at hosts that attach them themselves. */
+  attachments: Attachments;
   servers: Servers;
   flavors: Flavors;
   keypairs: Keypairs;
@@ -126,6 +129,7 @@ function cloudOf(session: Session, ctx: Context): Cloud {
     images: imagesOf(service('image')),
     volumes: volumesOf(volume),
     volumeTypes: volumeTypesOf(volume),
+    attachments: attachmentsOf(volume),
     servers: serversOf(compute),
     flavors: flavorsOf(compute),
     keypairs: keypairsOf(compute),

@@ -4,6 +4,7 @@ export type { AuthMethod, CloudConfig, DomainRef, ProjectRef, Scope } from './co
 export type { ContentRun, CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';
 export { compareImageHash, type HashVerdict } from './image/hash.js';
 export type { VolumeType, VolumeTypes } from './block-storage/types.js';
+export { ATTACHMENTS_SINCE, type Attachment, type Attachments } from './block-storage/attachments.js';
 export type { CreateVolume, Volume, Volumes } from './block-storage/volumes.js';
 export type { CreateFlavor, Flavor, Flavors } from './compute/flavors.js';
 export type { Keypair, Keypairs } from './compute/keypairs.js';

@@ -1,6 +1,7 @@
-import { createVolumeCall, setBootableCall, type CreateVolume } from './block-storage/volumes.js';
+import { completeAttachmentCall, createAttachmentCall, deleteAttachmentCall } from './block-storage/attachments.js';
+import { createVolumeCall, setBootableCall, setImageMetadataCall, type CreateVolume } from './block-storage/volumes.js';
 import { createFlavorCall, flavorAccessCall, type CreateFlavor } from './compute/flavors.js';
-import { createServerCall, type CreateServer } from './compute/servers.js';
+import { attachVolumeCall, createServerCall, detachVolumeCall, type CreateServer } from './compute/servers.js';
 import { createImageCall, uploadImageCall, type CreateImage } from './image/images.js';
 import type { Marker } from './markers.js';
 import { createPortCall, tagPortCall, type CreatePort } from './network/ports.js';
@@ -16,6 +17,10 @@ export interface Requests {
   uploadImage(id: string): Promise<ChangingRequest>;
   createVolume(input: CreateVolume): Promise<ChangingRequest>;
   setBootable(id: string, bootable: boolean): Promise<ChangingRequest>;
+  setImageMetadata(id: string, metadata: Readonly<Record<string, string>>): Promise<ChangingRequest>;
+  /** What attaches a volume to this machine, and takes it away again: by Nova where it is a server of the cloud. */
+  attach(id: string, server: string | null, connector: Readonly<Record<string, unknown>>): Promise<ChangingRequest[]>;
+  detach(id: string, server: string | null, attachment: string): Promise<ChangingRequest[]>;
   createPort(input: CreatePort): Promise<ChangingRequest>;
   tagPort(id: string, marker: Marker): Promise<ChangingRequest>;
   createFlavor(input: CreateFlavor): Promise<ChangingRequest>;
@@ -36,6 +41,19 @@ export function requestsOf(services: {
     uploadImage: (id) => show(image, { ...uploadImageCall(id), method: 'PUT' }),
     createVolume: (input) => show(volume, createVolumeCall(input)),
     setBootable: (id, bootable) => show(volume, setBootableCall(id, bootable)),
+    setImageMetadata: (id, metadata) => show(volume, setImageMetadataCall(id, metadata)),
+    attach: async (id, server, connector) =>
+      server === null
+        ? [
+            await show(volume, createAttachmentCall(id, connector)),
+            await show(volume, completeAttachmentCall('ATTACHMENT')),
+          ]
+        : [await show(compute, attachVolumeCall(server, id))],
+    detach: async (id, server, attachment) => [
+      server === null
+        ? await show(volume, deleteAttachmentCall(attachment))
+        : await show(compute, detachVolumeCall(server, id)),
+    ],
     createPort: (input) => show(network, createPortCall(input)),
     tagPort: (id, marker) => show(network, tagPortCall(id, marker)),
     createFlavor: (input) => show(compute, createFlavorCall(input)),

@@ -174,8 +174,9 @@ export function volumesOf(service: Service): Volumes {
     async setBootable(id, bootable) {
       await service.call(setBootableCall(id, bootable));
     },
-    setImageMetadata: (id, metadata) =>
-      act(id, `set image metadata of volume ${id}`, { 'os-set_image_metadata': { metadata } }),
+    async setImageMetadata(id, metadata) {
+      await service.call(setImageMetadataCall(id, metadata));
+    },
     async unsetImageMetadata(id, keys) {
       for (const key of keys) {
         await act(
@@ -249,6 +250,13 @@ export function createVolumeCall(input: CreateVolume): Call {
 export function setBootableCall(id: string, bootable: boolean): Call {
   const what = `${bootable ? 'make' : 'unmake'} volume ${id} bootable`;
   const json = { 'os-set_bootable': { bootable } };
+  return { what, method: 'POST', path: `/volumes/${encodeURIComponent(id)}/action`, json, repeatable: true };
+}
+
+/** The request that gives a volume the properties that an image would have given it. */
+export function setImageMetadataCall(id: string, metadata: Readonly<Record<string, string>>): Call {
+  const what = `set image metadata of volume ${id}`;
+  const json = { 'os-set_image_metadata': { metadata } };
   return { what, method: 'POST', path: `/volumes/${encodeURIComponent(id)}/action`, json, repeatable: true };
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { StackferryError, isCode } from '../../core/index.js';
 import { hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
 import type { Call, Service } from '../service.js';
-import { createOnce } from '../settle.js';
+import { createOnce, recode } from '../settle.js';
 import { waitFor, type Wait } from '../wait.js';
 
 /** A server as `GET /servers/{id}` shows it. Source: Compute API, "Show Server Details", microversions up to 2.93. */
@@ -109,6 +109,10 @@ export interface Servers {
   /** Waits until it is gone. */
   waitDeleted(id: string, wait: Wait): Promise<void>;
   volumeAttachments(id: string): Promise<VolumeAttachment[]>;
+  /** Asks Nova to attach a volume to a running server; the volume is `in-use` when it has. Throws `cloud.attach_failed`. */
+  attachVolume(id: string, volumeId: string): Promise<void>;
+  /** Asks Nova to take a volume from a server; false where it is not there. */
+  detachVolume(id: string, volumeId: string): Promise<boolean>;
   interfaces(id: string): Promise<ServerInterface[]>;
   /** The tail of the serial console (last `lines` if given); null where the cloud has none to show. */
   consoleLog(id: string, lines?: number): Promise<string | null>;
@@ -210,6 +214,25 @@ export function serversOf(service: Service): Servers {
         'volumeAttachments',
         volumeAttachmentSchema,
       ),
+    async attachVolume(id, volumeId) {
+      try {
+        await service.call(attachVolumeCall(id, volumeId));
+      } catch (error) {
+        // The answer may be lost, and Nova may be at it by now.
+        if (isCode(error, 'cloud.unreachable') || isCode(error, 'cloud.server_error')) {
+          const all = await servers.volumeAttachments(id);
+          if (all.some((item) => item.volumeId === volumeId)) return;
+        }
+        if (!isCode(error, 'cloud.bad_request') && !isCode(error, 'cloud.conflict')) throw error;
+        throw recode(error, 'cloud.attach_failed', 'Is the server running, and is the volume in its zone?');
+      }
+    },
+
+    async detachVolume(id, volumeId) {
+      const answer = await service.call(detachVolumeCall(id, volumeId));
+      return answer.status !== 404;
+    },
+
     interfaces: (id) =>
       service.list(
         { what: `list the ports of server ${id}`, path: at(id, '/os-interface') },
@@ -233,6 +256,18 @@ export function serversOf(service: Service): Servers {
     },
   };
   return servers;
+}
+
+/** The request that attaches a volume. Source: Compute API, "Attach a volume to an instance". */
+export function attachVolumeCall(id: string, volumeId: string): Call {
+  const path = `/servers/${encodeURIComponent(id)}/os-volume_attachments`;
+  const json = { volumeAttachment: { volumeId } };
+  return { what: `attach volume ${volumeId} to server ${id}`, method: 'POST', path, json };
+}
+
+export function detachVolumeCall(id: string, volumeId: string): Call {
+  const path = `/servers/${encodeURIComponent(id)}/os-volume_attachments/${encodeURIComponent(volumeId)}`;
+  return { what: `take volume ${volumeId} from server ${id}`, method: 'DELETE', path, accept: [404] };
 }
 
 /** `BUILD (spawning)`. */
