@@ -21,6 +21,7 @@ const schema = z.object({
   ...targetSchema.shape,
   ...mappingSchema.shape,
   vm: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
   skipDisk: z.array(z.string()).optional(),
   rules: z.string().optional(),
   accept: z.array(z.string()).optional(),
@@ -41,6 +42,7 @@ export function register(program: Command, app: App): void {
     )
     .argument('[plan]', 'a plan file; without one the VMs of --vm, with the options that plan and migrate take')
     .option('--vm <selector>', 'the VMs (repeatable): a name, a glob, id:N or uuid:U; with a plan: only these', collect)
+    .option('--exclude <selector>', 'none of these (repeatable), whatever --vm fits', collect)
     .option(
       '--accept <code[:subject]>',
       'take a warning or an overridable blocker knowingly (repeatable); with a plan it is kept there',
@@ -88,6 +90,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       subject,
       ...from,
       accept,
+      ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
       powerOff: options.powerOff,
       stagingDir: options.output === undefined ? join(stateDir(app), 'runs') : resolve(app.cwd, options.output),
     });

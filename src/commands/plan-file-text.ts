@@ -14,6 +14,7 @@ export async function renderPlan(format: Format, made: MadePlan, version: string
       schemaPath,
       head: [
         `Made by stackferry ${version}: ${made.items.length} VM(s) of ${made.plan.source.host} to project ${made.plan.cloud.project_name}.`,
+        ...leftOutLines(made.leftOut),
         'Edit what you like; names stand for ids. Then: stackferry check PLAN, stackferry migrate PLAN.',
         '`vm` is what a VM was when this was made: leave it; migrate refuses where it has changed materially since.',
       ],
@@ -21,6 +22,11 @@ export async function renderPlan(format: Format, made: MadePlan, version: string
   }
   if (format === 'json') return renderJson(made.plan);
   return render(format, made.plan, partColumns, made.plan.vms.flatMap(partsOf));
+}
+
+/** What a reader of the plan would otherwise not miss. */
+function leftOutLines(leftOut: MadePlan['leftOut']): string[] {
+  return leftOut.map(({ id, name, code }) => `Left out: ${name} (id:${id}), ${code}.`);
 }
 
 interface PartRow {

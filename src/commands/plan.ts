@@ -19,6 +19,7 @@ const schema = z.object({
   ...targetSchema.shape,
   ...mappingSchema.shape,
   vm: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
   skipDisk: z.array(z.string()).optional(),
   accept: z.array(z.string()).optional(),
   from: z.string().optional(),
@@ -40,6 +41,7 @@ export function register(program: Command, app: App): void {
         'it, run it with: stackferry migrate PLAN. Changes nothing on the host or in the cloud.',
     )
     .option('--vm <selector>', 'the VMs (repeatable): a name, a glob, id:N or uuid:U', collect)
+    .option('--exclude <selector>', 'none of these (repeatable), whatever --vm fits', collect)
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
     .option('--rules <file>', 'mapping rules (YAML): what goes where, said once for many VMs; see guides/mapping.md')
     .option('--accept <code[:subject]>', 'take a finding knowingly (repeatable); kept in the plan', collect)
@@ -63,7 +65,7 @@ export function register(program: Command, app: App): void {
     `
 Examples:
   $ stackferry plan --vm web01 --vm 'db*' --esxi esx1 --os-cloud scs --network 'VM Network=prod' -o plan.yaml
-  $ stackferry plan --vm '*' --rules rules.yaml --name '{name}-os' -o plan.yaml
+  $ stackferry plan --vm '*' --exclude 'test*' --rules rules.yaml --name '{name}-os' -o plan.yaml
   $ stackferry plan --vm web01 -f table
   $ stackferry plan --vm web01 --from esx1.json --network '*=prod' -o plan.yaml
   $ stackferry plan --diff plan.yaml
@@ -113,6 +115,7 @@ async function act(command: Command, app: App): Promise<void> {
     const made = await makePlan(session('plan', readSettings({}), options), {
       selectors,
       ...source,
+      ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
       options: mapping,
       ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
       ...(rules === undefined ? {} : { rules }),
@@ -127,7 +130,10 @@ async function act(command: Command, app: App): Promise<void> {
     if (terminal.quiet) return;
     for (const { vm, finding } of blockers) terminal.err(text.findingLine(vm.name, finding));
     const plan = options.output ?? 'PLAN';
-    if (options.output !== undefined) terminal.err(`Wrote ${plan}: ${made.items.length} VM(s). Nothing was changed.\n`);
+    const left = made.leftOut.length === 0 ? '' : `, and ${made.leftOut.length} left out`;
+    if (options.output !== undefined) {
+      terminal.err(`Wrote ${plan}: ${made.items.length} VM(s)${left}. Nothing was changed.\n`);
+    }
     terminal.err(`Next: stackferry check ${plan}   then: stackferry migrate ${plan}\n`);
   });
 }

@@ -1,5 +1,5 @@
 import { StackferryError, UsageError } from '../core/index.js';
-import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { fitting, selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { chooseParts, findingOf, noParts, settleParts } from './check-choices.js';
 import { judge, type CheckResult } from './check-result.js';
@@ -7,6 +7,7 @@ import { readTargetFacts } from './check-target.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { readConverterFacts } from './converter-facts.js';
 import { assertSameCloud, readPlanned } from './diff-plan.js';
+import { withoutExcluded } from './exclude.js';
 import { assertAcceptable, idle } from './findings/accept.js';
 import { finding } from './findings/finding.js';
 import { findingsOf, type Finding } from './findings/index.js';
@@ -27,6 +28,8 @@ export type CheckSubject =
 
 export interface CheckRequest {
   subject: CheckSubject;
+  /** As of `--exclude`: none of these. */
+  exclude?: readonly string[];
   address: SourceAddress;
   /** Saved before; the host is read where it is unset. */
   inventory?: Inventory;
@@ -60,7 +63,7 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
   const cloudSide = await readCloudSide(base, subject);
   const looked =
     'plan' in subject
-      ? lookAtPlan(subject, source.inventory, cloudSide)
+      ? lookAtPlan(base, { ...subject, exclude: request.exclude ?? [] }, source.inventory, cloudSide)
       : lookAtVms(base, request, subject, source.inventory, cloudSide);
   const items = looked.map(({ item }) => item);
   const target = await readTarget(cloudSide, items);
@@ -94,7 +97,7 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
   };
   const findings = [...all.vms, all.cloud, all.host, all.converter].flatMap((side) => side.findings);
   // What a plan accepts may be for VMs of it that are not looked at now.
-  const isPart = 'plan' in subject && subject.selectors !== undefined;
+  const isPart = 'plan' in subject && (subject.selectors ?? request.exclude) !== undefined;
   for (const source of isPart ? (['--accept'] as const) : ACCEPT_SOURCES) {
     for (const text of idle(said[source], findings)) {
       base.ctx.events.emit({ kind: 'notice', message: `${source} ${text} fits nothing that was found.` });
@@ -172,14 +175,14 @@ async function readTarget(side: CloudSide, items: readonly PreflightVm[]): Promi
 }
 
 function lookAtPlan(
-  { plan, selectors }: { plan: PlanDocument; selectors?: readonly string[] },
+  base: SessionBase,
+  { plan, selectors, exclude }: { plan: PlanDocument; selectors?: readonly string[]; exclude: readonly string[] },
   inventory: Inventory | null,
   { facts }: CloudSide,
 ): Looked[] {
-  const ids =
-    selectors === undefined
-      ? plan.vms.map(({ vm }) => vm.id)
-      : selectVms({ vms: plan.vms.map(({ vm }) => vm) }, selectors).map(({ id }) => id);
+  const all = plan.vms.map(({ vm }) => vm);
+  const chosen = selectors === undefined ? all : selectVms({ vms: all }, selectors);
+  const ids = withoutExcluded(base, chosen, exclude).map(({ id }) => id);
   return plan.vms
     .filter(({ vm }) => ids.includes(vm.id))
     .map((planned) => {
@@ -231,13 +234,13 @@ function sourceFindings(vm: VmRecord, labels: readonly string[], inventory: Inve
 
 function lookAtVms(
   base: SessionBase,
-  { address }: CheckRequest,
+  { address, exclude = [] }: CheckRequest,
   subject: Pick<PlanRequest, 'selectors' | 'options' | 'skipDisks' | 'rules'>,
   inventory: Inventory | null,
   { cloud, facts }: CloudSide,
 ): Looked[] {
   if (!inventory) return [];
-  const chosen = selectVms(inventory, subject.selectors);
+  const chosen = withoutExcluded(base, selectVms(inventory, subject.selectors), exclude);
   const skip = subject.skipDisks ?? [];
   if (chosen.length > 1 && skip.length > 0) {
     throw new UsageError(
@@ -256,28 +259,20 @@ function lookAtVms(
     const { item, findings: open } = chooseParts(vm, labels, options, facts, context);
     return { item, findings: [...found, ...open] };
   });
-  return [...looked, ...skipped(inventory, subject.selectors)];
+  return [...looked, ...skipped(inventory, subject.selectors, exclude)];
 }
 
 /** VMs that fit a glob, and that the inventory had to leave out: they must not be missing here in silence. */
-function skipped(inventory: Inventory, selectors: readonly string[]): Looked[] {
+function skipped(inventory: Inventory, selectors: readonly string[], exclude: readonly string[]): Looked[] {
+  const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
   return inventory.skipped
-    .filter((entry) => selectors.some((selector) => fits(entry, selector)))
+    .filter((entry) => selectors.some(fits(entry)) && !exclude.some(fits(entry)))
     .map(({ id, name, reason }) => {
       const unknown = { uuid: null, power_state: null, guest_id: null, cpus: null, memory_mib: null, firmware: null };
       const parts = { secure_boot: null, snapshots: 0, disks: [], nics: [] };
       const vm = { id, name: name ?? `id:${id}`, ...unknown, ...parts };
       return { item: noParts(vm, []), findings: [unreadable(reason)] };
     });
-}
-
-function fits(entry: { id: string; name: string | null }, selector: string): boolean {
-  try {
-    return selectVms({ vms: [entry] }, [selector]).length > 0;
-  } catch (error) {
-    if (error instanceof StackferryError) return false;
-    throw error;
-  }
 }
 
 const rulesOf = ({ rules }: Pick<PlanRequest, 'rules'>) => (rules === undefined ? {} : { rules });

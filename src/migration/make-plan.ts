@@ -1,5 +1,6 @@
 import { StackferryError, UsageError } from '../core/index.js';
-import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { fitting, selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { withoutExcluded } from './exclude.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { assertAcceptable, standing } from './findings/accept.js';
 import { findingsOf, type Finding } from './findings/index.js';
@@ -23,6 +24,8 @@ import type { SourceAddress } from './migrate.js';
 export interface PlanRequest {
   /** As of `--vm`; `*` for all. */
   selectors: readonly string[];
+  /** As of `--exclude`: none of these. */
+  exclude?: readonly string[];
   address: SourceAddress;
   options: Partial<MappingOptions>;
   /** Of the one VM that is planned; with several it would be said of which. */
@@ -42,25 +45,35 @@ export interface PlanItem {
   comments: Comment[];
 }
 
+export interface LeftOut {
+  id: string;
+  name: string;
+  /** Of the error that says why. */
+  code: string;
+}
+
 export interface MadePlan {
   plan: PlanDocument;
   items: PlanItem[];
+  /** VMs that were chosen and are not in the plan, for something could not be chosen or read; each was told. */
+  leftOut: LeftOut[];
   facts: CloudFacts;
   inventory: Inventory;
 }
 
 /**
- * Makes a plan: reads, and changes nothing. A VM with a blocker is planned, too, and its findings are told; one for which
- * a choice cannot be made is not.
+ * Makes a plan: reads, and changes nothing. A VM with a blocker is planned, too, and its findings are told. One for which
+ * a choice cannot be made is left out and told as a warning, and costs the others nothing.
  * @throws UsageError for an acceptance that no finding is called; StackferryError `accept.refused` (exit code 3) for one
- *   of a blocker that cannot be overridden; `plan.unresolved` (exit code 3) where a choice cannot be made for some VM; with one VM, the
+ *   of a blocker that cannot be overridden; `plan.unresolved` (exit code 3) where no VM can be planned; with one VM, the
  *   choice's own error.
  */
 export async function makePlan(base: SessionBase, request: PlanRequest): Promise<MadePlan> {
   const accept = request.accept ?? [];
   assertAcceptable(accept);
   const inventory = request.inventory ?? (await readHost(base, request.selectors));
-  const vms = selectVms(inventory, request.selectors);
+  const exclude = request.exclude ?? [];
+  const vms = withoutExcluded(base, selectVms(inventory, request.selectors), exclude);
   if (vms.length > 1 && (request.skipDisks ?? []).length > 0) {
     throw new UsageError(
       '--skip-disk names a disk of one VM, and several are planned.',
@@ -85,7 +98,8 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
       const findings = findingsOf(vm, inventory);
       items.push({ vm, planned, resolved, findings, comments: explainVm(vm, planned, resolved, facts, findings) });
     } catch (error) {
-      if (!(error instanceof StackferryError) || vms.length === 1) throw error;
+      if (!(error instanceof StackferryError)) throw error;
+      if (vms.length + failed.length === 1) throw error;
       failed.push({ vm, error });
     }
   }
@@ -93,7 +107,11 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
     items.flatMap(({ findings }) => findings),
     accept,
   );
-  if (failed.length > 0) throw unresolved(base, failed, vms.length);
+  const [wrong] = failed;
+  // A wrong command line is wrong for all of them, and told once.
+  if (wrong && items.length === 0 && failed.every(({ error }) => error instanceof UsageError)) throw wrong.error;
+  for (const one of failed) tell(base, one);
+  if (items.length === 0) throw unresolved(failed);
   return {
     plan: {
       version: PLAN_VERSION,
@@ -104,6 +122,7 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
       vms: items.map((item) => item.planned),
     },
     items,
+    leftOut: failed.map(({ vm, error }) => ({ id: vm.id, name: vm.name, code: error.code })),
     facts,
     inventory,
   };
@@ -159,24 +178,38 @@ export async function readHost(base: SessionBase, selectors: readonly string[]):
   return host.inventory({ only: [...selectors] });
 }
 
-function unresolved(
-  base: SessionBase,
-  failed: readonly { vm: VmRecord; error: StackferryError }[],
-  total: number,
-): StackferryError {
-  for (const { vm, error } of failed) {
-    base.ctx.events.emit({
-      kind: 'warning',
-      code: error.code,
-      message: `${vm.name}: ${error.message}`,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
-  }
+interface Failed {
+  vm: { id: string; name: string };
+  error: StackferryError;
+}
+
+/** VMs that a glob fits and whose entry on the host could not be read: they must not be missing in silence. */
+function unread({ skipped }: Inventory, selectors: readonly string[], exclude: readonly string[]): Failed[] {
+  const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
+  return skipped
+    .filter((entry) => selectors.some(fits(entry)) && !exclude.some(fits(entry)))
+    .map(({ id, name, reason }) => ({
+      vm: { id, name: name ?? `id:${id}` },
+      error: new StackferryError('vm.unreadable', `The host's entry of it cannot be read. ${reason}`, {
+        hint: 'Repair or register it anew on the host.',
+      }),
+    }));
+}
+
+function tell(base: SessionBase, { vm, error }: Failed): void {
+  base.ctx.events.emit({
+    kind: 'warning',
+    code: error.code,
+    message: `${vm.name} is not in the plan: ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+function unresolved(failed: readonly Failed[]): StackferryError {
   const names = failed.map(({ vm }) => vm.name);
   const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
-  return new StackferryError(
-    'plan.unresolved',
-    `${failed.length} of ${total} VMs cannot be planned: ${shown}. No plan was written.`,
-    { hint: 'Each is explained above. Say what is missing, or leave these VMs out with --vm.', exitCode: 3 },
-  );
+  return new StackferryError('plan.unresolved', `None of ${failed.length} VMs can be planned: ${shown}.`, {
+    hint: 'Each is explained above. No plan was written.',
+    exitCode: 3,
+  });
 }

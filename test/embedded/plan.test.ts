@@ -181,13 +181,41 @@ describe.concurrent('a plan', () => {
     expect(ended.stdout).toContain('networks rule 1');
   });
 
-  test('is not written where a choice cannot be made, and every such VM is told', async () => {
+  test('leaves out a VM for which a choice cannot be made, tells it, and is written of the others', async () => {
+    const lab = await peers.lab();
+    const [rules, path] = [join(lab.dir, 'rules.yaml'), join(lab.dir, 'plan.yaml')];
+    await writeFile(
+      rules,
+      'version: 1\nnetworks: [{ vm: web02, network: nowhere }, { network: lab-net }]\nvms: [{ name: "web*", tags: [x] }]\n',
+    );
+    const ended = await lab.run(['plan', '--vm', '*', '--rules', rules, '-o', path]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stderr).toContain('web02 is not in the plan: The cloud has no network or subnet "nowhere"');
+    expect(ended.stderr).toContain('(cloud.no_network)');
+    expect(ended.stderr).toContain('2 VM(s), and 1 left out.');
+    const text = await readFile(path, 'utf8');
+    const names = (of: string) =>
+      z.looseObject({ vms: z.array(z.looseObject({ vm: z.looseObject({ name: z.string() }) })) }).parse(parse(of)).vms;
+    expect(names(text).map(({ vm }) => vm.name)).toEqual(['web01', 'db01']);
+    expect(text).toMatch(/^# Left out: web02 \(id:\d+\), cloud\.no_network\.$/m);
+    const without = await lab.run(['plan', '--vm', '*', '--exclude', 'web02', '--exclude', 'db*', '--rules', rules]);
+    expect([without.code, names(without.stdout).map(({ vm }) => vm.name)]).toEqual([0, ['web01']]);
+    expect(without.stderr).not.toContain('web02');
+    const none = await lab.run(['plan', '--vm', 'web*', '--exclude', '*', '--exclude', 'nix', ...NETWORK]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('leaves none of the 2 VM(s)') as string]);
+    expect(none.stderr).toContain('--exclude nix fits none of the VMs chosen.');
+    const checked = await lab.run(['check', path, '--exclude', 'db*', '-f', 'json']);
+    const list = z.looseObject({ vms: z.array(z.looseObject({ vm: z.string() })) });
+    expect(list.parse(JSON.parse(checked.stdout)).vms.map(({ vm }) => vm)).toEqual(['web01']);
+  });
+
+  test('is not written where a choice cannot be made for any VM, and every such VM is told', async () => {
     const lab = await peers.lab();
     const ended = await lab.run(['plan', '--vm', 'web*', '--network', '*=nowhere', '-o', join(lab.dir, 'no.yaml')]);
     expect(ended.code).toBe(3);
-    expect(ended.stderr).toContain('web01: The cloud has no network or subnet "nowhere"');
-    expect(ended.stderr).toContain('web02: The cloud has no network or subnet "nowhere"');
-    expect(ended.stderr).toContain('2 of 2 VMs cannot be planned');
+    expect(ended.stderr).toContain('web01 is not in the plan: The cloud has no network or subnet "nowhere"');
+    expect(ended.stderr).toContain('web02 is not in the plan: The cloud has no network or subnet "nowhere"');
+    expect(ended.stderr).toContain('None of 2 VMs can be planned');
     await expect(readFile(join(lab.dir, 'no.yaml'))).rejects.toThrow('ENOENT');
   });
 
