@@ -12,7 +12,7 @@ import { assertAcceptable, idle } from './findings/accept.js';
 import { finding } from './findings/finding.js';
 import { findingsOf, type Finding } from './findings/index.js';
 import { readHostFacts, unreadHost, type HostFacts } from './host-facts.js';
-import { assertNames, ofProject, optionsOf, readHost, type PlanRequest } from './make-plan.js';
+import { assertNames, ofProject, optionsOf, readHost, tellIdle, type PlanRequest } from './make-plan.js';
 import type { SourceAddress } from './migrate.js';
 import { changesOf, seenOf, type PlanDocument, type PlannedVm } from './plan/document/index.js';
 import { preflight, quotaNeed, quotaRows, stagingNeed, type PreflightVm, type TargetFacts } from './preflight/index.js';
@@ -249,6 +249,7 @@ function lookAtVms(
     );
   }
   assertNames(subject.options.name, chosen.length);
+  tellIdle(base, subject.rules, chosen);
   const vms = cloud ? ofProject(base, chosen, subject.rules, cloud.project) : chosen;
   const context = { host: address.host, now: new Date(base.ctx.clock.now()) };
   const looked = vms.map((vm) => {

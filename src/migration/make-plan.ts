@@ -15,7 +15,7 @@ import {
 } from './plan/document/index.js';
 import { defaultMapping, type MappingOptions } from './plan/options.js';
 import { cloudSectionOf } from './plan/resolve.js';
-import { applyRules, expandTemplate, projectOf, tellsApart, type MappingRules } from './plan/rules/index.js';
+import { applyRules, expandTemplate, idleRules, projectOf, tellsApart, type MappingRules } from './plan/rules/index.js';
 import { chooseDisks } from './read-source.js';
 import { resolveVm } from './resolve-vm.js';
 import type { SessionBase } from './session.js';
@@ -87,7 +87,8 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
   const facts = await readCloudFacts(cloud, { keypairs: keys });
   const now = new Date(base.ctx.clock.now());
   const items: PlanItem[] = [];
-  const failed: { vm: VmRecord; error: StackferryError }[] = [];
+  tellIdle(base, rules, vms);
+  const failed: Failed[] = unread(inventory, request.selectors, exclude);
   for (const vm of ofProject(base, vms, rules, cloud.project)) {
     const skip = request.skipDisks ?? [];
     try {
@@ -161,6 +162,12 @@ export function ofProject(
     hint: 'Log in to their project (--os-project-name), or correct the rules.',
     exitCode: 3,
   });
+}
+
+/** Tells which rules do nothing: one that was meant to may have a slip in its conditions. */
+export function tellIdle(base: SessionBase, rules: MappingRules | undefined, vms: readonly VmRecord[]): void {
+  if (!rules) return;
+  for (const message of idleRules(rules, vms)) base.ctx.events.emit({ kind: 'notice', message });
 }
 
 /** Several servers must not come to bear one name. */

@@ -85,7 +85,7 @@ function firstWith<K extends keyof VmRule>(
   return undefined;
 }
 
-function fitsVm(rule: VmRule, vm: VmRecord): boolean {
+export function fitsVm(rule: VmRule, vm: VmRecord): boolean {
   const folder = vm.vmx_path.replace(/\/[^/]*$/, '');
   return fits(rule.name, vm.name) && fits(rule.folder, folder) && fits(rule.guest_id, vm.guest_id);
 }
@@ -120,7 +120,7 @@ function nicsOf(vm: VmRecord, rules: MappingRules, said: Partial<MappingOptions>
   });
 }
 
-function fitsNic(rule: NetworkRule, vm: VmRecord, nic: NicRecord): boolean {
+export function fitsNic(rule: NetworkRule, vm: VmRecord, nic: NicRecord): boolean {
   const { address } = rule;
   return (
     fits(rule.port_group, nic.network) &&
@@ -160,7 +160,7 @@ function typesOf(
   return Object.fromEntries(entries);
 }
 
-function fitsDisk(rule: VolumeRule, vm: VmRecord, disk: DiskRecord): boolean {
+export function fitsDisk(rule: VolumeRule, vm: VmRecord, disk: DiskRecord): boolean {
   const datastore = /^\[([^\]]*)\]/.exec(disk.path ?? '')?.[1] ?? null;
   return fits(rule.vm, vm.name) && fits(rule.label, disk.label) && fits(rule.datastore, datastore);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { propertiesWith, propertyKey } from '../image-words.js';
 import { serverMetadata, serverTags } from '../words.js';
+import { isCidr } from './cidr.js';
 
 /**
  * Mapping rules: what goes where, said once for many VMs. In each list the first rule whose conditions all hold wins;
@@ -17,7 +18,10 @@ const networkRule = z
   .strictObject({
     port_group: glob.exactOptional(),
     vlan_id: z.number().int().min(0).max(4095).exactOptional(),
-    address: text.exactOptional().describe('A CIDR that one of the addresses of the guest lies in'),
+    address: text
+      .refine(isCidr, 'a network as 192.0.2.0/24 or 2001:db8::/64')
+      .exactOptional()
+      .describe('A CIDR that one of the addresses of the guest lies in'),
     vm: glob.exactOptional(),
     network: text
       .exactOptional()

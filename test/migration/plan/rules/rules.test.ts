@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultMapping, type MappingOptions } from '../../../../src/migration/plan/options.js';
+import { defaultMapping, globFits, type MappingOptions } from '../../../../src/migration/plan/options.js';
 import {
   applyRules,
   expandTemplate,
@@ -12,6 +12,7 @@ import {
   tellsApart,
   typeWith,
 } from '../../../../src/migration/plan/rules/index.js';
+import { coversGlob, idleRules } from '../../../../src/migration/plan/rules/idle.js';
 import { describeVm, explainVm } from '../../../../src/migration/plan/document/index.js';
 import { resolveVm } from '../../../../src/migration/resolve-vm.js';
 import type { VmRecord } from '../../../../src/esxi/index.js';
@@ -351,5 +352,89 @@ describe('parseRules', () => {
   it('is described by the schema that the package brings along', () => {
     const file = new URL('../../../../guides/rules.schema.json', import.meta.url);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(rulesJsonSchema()); // anew: stackferry plan --rules-schema
+  });
+});
+
+describe('rules that do nothing', () => {
+  const web = vm({
+    name: 'web01',
+    nics: [nic({ network: 'VM Network', ip_addresses: ['10.0.0.7'] })],
+    disks: [disk()],
+  });
+  const idle = (given: object, vms = [web]) => idleRules(rules(given), vms);
+
+  it('are told where an earlier one takes all that they fit', () => {
+    expect(
+      idle({
+        networks: [
+          { address: '10.0.0.0/8', network: 'a' },
+          { port_group: 'VM Network', address: '10.0.0.0/24', network: 'b' },
+          { port_group: 'VM*', network: 'c' },
+          { port_group: 'VM Net*', vm: 'web*', network: 'd' },
+        ],
+        volumes: [{ type: 'fast' }, { label: 'scsi0:0', type: 'slow' }],
+        vms: [
+          { name: 'web*', flavor: 'a' },
+          { name: 'web0*', flavor: 'b', tags: ['x'] },
+          { name: 'web01', flavor: 'c', tags: ['y'] },
+        ],
+      }),
+    ).toEqual([
+      'networks rule 2 never counts: networks rule 1 takes all that it fits.',
+      'networks rule 4 never counts: networks rule 3 takes all that it fits.',
+      'volumes rule 2 never counts: volumes rule 1 takes all that it fits.',
+      'vms rule 3 never counts: vms rule 1 and 2 says all that it says.',
+    ]);
+  });
+
+  it('are told where they fit none of the VMs, and not where each has its use', () => {
+    const given = {
+      networks: [{ vlan_id: 7, network: 'a' }, { address: '10.0.1.0/24', network: 'b' }, { network: 'c' }],
+      volumes: [{ datastore: 'nas*', type: 'fast' }, { type: 'slow' }],
+      vms: [{ name: 'db*', flavor: 'a' }, { flavor: 'b' }],
+    };
+    expect(idle(given)).toEqual([
+      'Rules that fit nothing of this VM: networks rule 1, networks rule 2, volumes rule 1, vms rule 1.',
+    ]);
+    expect(idle({ networks: [{ network: 'c' }], volumes: [{ type: 'slow' }], vms: [{ flavor: 'b' }] })).toEqual([]);
+  });
+
+  it('are never called so where the later glob fits what the earlier one does not', () => {
+    const glob = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 5 });
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 8 });
+    fc.assert(
+      fc.property(glob, glob, text, (earlier, later, name) => {
+        fc.pre(coversGlob(earlier, later) && globFits(later, name));
+        expect(globFits(earlier, name)).toBe(true);
+      }),
+    );
+    expect([coversGlob('web*', 'web0*'), coversGlob('a?', 'a*'), coversGlob('*', undefined)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe('a network of a rule', () => {
+  const read = (address: string) =>
+    parseRules(`version: 1\nnetworks:\n  - network: a\n    address: ${address}\n`, 'r.yaml');
+  it('is refused with its line where there can be none', () => {
+    for (const wrong of [
+      '999.0.0.0/8',
+      '10.0.0.0',
+      '10.0.0.0/33',
+      '10.0.0/8',
+      '2001:db8::/129',
+      '10.0.0.0/8/8',
+      'x/8',
+    ]) {
+      expect(() => read(wrong)).toThrow(/r\.yaml holds no mapping rules: line 4: networks\.0\.address: a network as/);
+    }
+  });
+  it('is taken in both families, and where bits behind the prefix are set', () => {
+    for (const right of ['10.0.0.0/8', '10.1.2.3/24', '2001:db8::/64', '0.0.0.0/0', '"::/0"']) {
+      expect(read(right).networks).toHaveLength(1);
+    }
   });
 });
