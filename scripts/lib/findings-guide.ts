@@ -14,7 +14,7 @@ const AREAS: readonly [areas: string, heading: string][] = [
   ['disk', 'Disks'],
   ['nic', 'NICs'],
   ['device', 'Other devices'],
-  ['host', 'The host'],
+  ['host inventory', 'The host'],
   ['cloud', 'The cloud'],
   ['converter convert file', 'This machine'],
   ['plan', 'Plans'],

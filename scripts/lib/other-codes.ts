@@ -247,6 +247,13 @@ export const otherCodes: Readonly<Record<string, OtherCode>> = {
     'Who sits between may read along.',
     'Update the host, or see to it that the network between is your own.',
   ),
+  'inventory.old': check(
+    'inventory-age',
+    'the saved inventory is older than a week',
+    'warning',
+    'With `--from`: VMs may have changed since it was read, or be gone.',
+    'Save it anew: `stackferry inventory --esxi HOST --save FILE`.',
+  ),
   'converter.no_qemu_img': check(
     'converter',
     'qemu-img is not here',

@@ -6,7 +6,7 @@ import type { PlanDocument } from '../migration/plan/document/index.js';
 import type { Column } from '../ui/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
-import { readSavedHost } from './options/inventory-file.js';
+import { readSavedHost, warnOfAge } from './options/inventory-file.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
 import { readSettings } from './options/run.js';
@@ -67,14 +67,16 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
   const upload = options.uploadRate === undefined ? undefined : parseRate(options.uploadRate, '--upload-rate');
   const budgetSeconds = options.budget === undefined ? null : parseDuration(options.budget, '--budget');
   const plan = planPath === undefined ? undefined : await readPlanFile(app, planPath);
-  const [{ withTools }, { estimateVms }, { render }] = await Promise.all([
+  const [{ withTools }, { estimateVms }, { savedWhen }, { render }] = await Promise.all([
     import('./tools.js'),
     import('../migration/estimate/index.js'),
+    import('../migration/saved-age.js'),
     import('../ui/index.js'),
   ]);
   const source = plan ? { ...addressOptions(plan.source), ...options } : options;
   const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, source);
-  await withTools(app, options, async ({ terminal, session }) => {
+  await withTools(app, options, async ({ terminal, ctx, session }) => {
+    if (saved) await warnOfAge(ctx, saved.savedAt);
     const made = await estimateVms(session('estimate', readSettings({}), source), {
       selectors: plan?.vms.map(({ vm }) => `id:${vm.id}`) ?? options.vm ?? ['*'],
       host: (saved?.address ?? sourceTarget(app, source)).host,
@@ -86,8 +88,13 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       ...(plan === undefined ? {} : decided(plan)),
     });
     const shown = options.format === 'csv' ? csvColumns : columns(budgetSeconds !== null);
-    terminal.out(await render(options.format, made, shown, made.vms, terminal.tableWidth));
-    if (options.format === 'table') terminal.err(summary(made));
+    const all = { ...made, inventory_saved_at: saved?.savedAt ?? null };
+    terminal.out(await render(options.format, all, shown, made.vms, terminal.tableWidth));
+    if (options.format !== 'table') return;
+    terminal.err(summary(made));
+    if (saved) {
+      terminal.err(`Of an inventory saved on ${savedWhen(saved.savedAt, ctx.clock.now())}; the host was not asked.\n`);
+    }
   });
 }
 

@@ -4,7 +4,7 @@ import { UsageError } from '../core/index.js';
 import type { GuideOrigin } from '../migration/guide/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
-import { readSavedHost } from './options/inventory-file.js';
+import { readSavedHost, warnOfAge } from './options/inventory-file.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
@@ -97,7 +97,8 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     ...(options.esxiFingerprint === undefined ? {} : { fingerprint: options.esxiFingerprint }),
     ...(saved === undefined ? {} : { saved: { inventory: saved.inventory, at: saved.savedAt } }),
   };
-  await withTools(app, options, async ({ terminal, session, store }) => {
+  await withTools(app, options, async ({ terminal, ctx, session, store }) => {
+    if (saved) await warnOfAge(ctx, saved.savedAt);
     const base = () => session('guide', readSettings({}), source);
     const input =
       options.run !== undefined

@@ -77,12 +77,17 @@ async function inventoryOf(tools: Tools, options: Options): Promise<InventoryWit
   const { app, terminal, ctx } = tools;
   const { chosenOf, judgedInventory, readInventory } = await import('../migration/read-inventory.js');
   if (options.from !== undefined) {
-    const [{ readInventoryText }, { parseSavedInventory }] = await Promise.all([
+    const [{ readInventoryText, warnOfAge }, { parseSavedInventory }, { savedWhen }] = await Promise.all([
       import('./options/inventory-file.js'),
       import('../migration/saved-inventory.js'),
+      import('../migration/saved-age.js'),
     ]);
     const name = options.from === '-' ? 'stdin' : options.from;
-    return chosenOf(parseSavedInventory(await readInventoryText(app.cwd, options.from), name), options.vm);
+    const saved = parseSavedInventory(await readInventoryText(app.cwd, options.from), name);
+    const chosen = chosenOf(saved.inventory, options.vm);
+    await warnOfAge(ctx, saved.savedAt);
+    if (!terminal.quiet) terminal.err(`Saved on ${savedWhen(saved.savedAt, ctx.clock.now())}; no host was asked.\n`);
+    return chosen;
   }
   const host = await tools.host(options);
   if (options.save === undefined) return readInventory(host, options.vm);

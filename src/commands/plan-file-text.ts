@@ -2,7 +2,8 @@ import { formatBytes } from '../core/index.js';
 import type { MadePlan } from '../migration/make-plan.js';
 import type { PlanDifference } from '../migration/diff-plan.js';
 import type { Finding } from '../migration/findings/index.js';
-import { writePlan, type PlannedVm } from '../migration/plan/document/index.js';
+import { writePlan, type PlanDocument, type PlannedVm } from '../migration/plan/document/index.js';
+import { savedWhen } from '../migration/saved-age.js';
 import { printable, render, renderJson, type Column, type Format } from '../ui/index.js';
 
 /** The text of a plan in the format that was asked for; YAML is the file itself, with its comments. */
@@ -15,6 +16,7 @@ export async function renderPlan(format: Format, made: MadePlan, version: string
       head: [
         `Made by stackferry ${version}: ${made.items.length} VM(s) of ${made.plan.source.host} to project ${made.plan.cloud.project_name}.`,
         ...leftOutLines(made.leftOut),
+        ...ofSaved(made.plan),
         'Edit what you like; names stand for ids. Then: stackferry check PLAN, stackferry migrate PLAN.',
         '`vm` is what a VM was when this was made: leave it; migrate refuses where it has changed materially since.',
       ],
@@ -27,6 +29,13 @@ export async function renderPlan(format: Format, made: MadePlan, version: string
 /** What a reader of the plan would otherwise not miss. */
 function leftOutLines(leftOut: MadePlan['leftOut']): string[] {
   return leftOut.map(({ id, name, code }) => `Left out: ${name} (id:${id}), ${code}.`);
+}
+
+/** How old that is what the plan rests on, where no host was asked. */
+function ofSaved({ inventory_saved_at: savedAt, created_at }: PlanDocument): string[] {
+  if (savedAt === undefined) return [];
+  const when = savedWhen(savedAt, Date.parse(created_at));
+  return [`Of an inventory that was saved on ${when}; the host was not asked.`];
 }
 
 interface PartRow {

@@ -5,7 +5,7 @@ import { Option, type Command } from 'commander';
 import { StackferryError, UsageError, messageOf, systemCode, writeWhole } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
-import { readSavedHost } from './options/inventory-file.js';
+import { readSavedHost, warnOfAge } from './options/inventory-file.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { collect, read } from './options/parse.js';
 import { readPlanFile, readRulesFile } from './options/plan-file.js';
@@ -111,11 +111,12 @@ async function act(command: Command, app: App): Promise<void> {
     options.from === undefined
       ? { address: sourceTarget(app, options) }
       : await readSavedHost(app, options.from, options);
-  await withTools(app, options, async ({ terminal, session }) => {
+  await withTools(app, options, async ({ terminal, ctx, session }) => {
+    if ('savedAt' in source) await warnOfAge(ctx, source.savedAt);
     const made = await makePlan(session('plan', readSettings({}), options), {
       selectors,
-      ...source,
       ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+      ...source,
       options: mapping,
       ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
       ...(rules === undefined ? {} : { rules }),

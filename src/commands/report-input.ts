@@ -3,7 +3,7 @@ import { readInventory, type InventoryWithFindings } from '../migration/read-inv
 import { buildReport, parseSavedInventory, type Report, type RunInput } from '../migration/report/index.js';
 import { foldJournal } from '../migration/state/fold.js';
 import { readJournal } from '../migration/state/journal.js';
-import { readInventoryText } from './options/inventory-file.js';
+import { readInventoryText, warnOfAge } from './options/inventory-file.js';
 import type { SourceOptions } from './options/source.js';
 import { sourceTarget } from './options/source.js';
 import type { Tools } from './tools.js';
@@ -25,16 +25,18 @@ export async function collectReport(tools: Tools, request: ReportRequest): Promi
   const runs: RunInput[] = [];
   for (const id of request.runs) runs.push(await readRun(tools, id));
   let inventory: InventoryWithFindings | null = null;
-  let source: Report['source'] = { kind: 'run', name: runs.map(({ state }) => state.run).join(', ') };
+  let source: Report['source'] = { kind: 'run', name: runs.map(({ state }) => state.run).join(', '), saved_at: null };
   if (request.file !== undefined) {
     const name = request.file === '-' ? 'stdin' : request.file;
-    inventory = parseSavedInventory(await readInventoryText(app.cwd, request.file), name);
-    source = { kind: 'file', name };
+    const saved = parseSavedInventory(await readInventoryText(app.cwd, request.file), name);
+    await warnOfAge(ctx, saved.savedAt);
+    ({ inventory } = saved);
+    source = { kind: 'file', name, saved_at: saved.savedAt };
   } else if (request.host) {
     // With a run the selectors are of both, so the host is read whole.
     const only = runs.length === 0 && request.selectors ? [...request.selectors] : undefined;
     inventory = await readInventory(await tools.host(request.host), only);
-    source = { kind: 'host', name: sourceTarget(app, request.host).host };
+    source = { kind: 'host', name: sourceTarget(app, request.host).host, saved_at: null };
   }
   return buildReport({
     now: ctx.clock.now(),

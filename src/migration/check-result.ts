@@ -22,7 +22,13 @@ export interface CheckResult {
     findings: CheckFinding[];
     quota: QuotaRow[];
   };
-  host: { name: string; state: HostState; findings: CheckFinding[] };
+  host: {
+    name: string;
+    state: HostState;
+    /** When the saved inventory was read that was looked at; null where it does not say, or where the host was asked. */
+    inventory_saved_at: string | null;
+    findings: CheckFinding[];
+  };
   converter: {
     node: string;
     qemu_img: string | null;
@@ -39,7 +45,12 @@ export interface CheckResult {
 export interface Found {
   vms: { vm: string; id: string; findings: Finding[] }[];
   cloud: { name: string | null; project: string | null; findings: Finding[]; quota: QuotaRow[] };
-  host: { name: string; /** False where a saved inventory was looked at. */ asked: boolean; findings: Finding[] };
+  host: {
+    name: string;
+    /** The saved inventory that was looked at, and when it was read, in words; null where the host was asked. */
+    saved: { at: string | null; when: string } | null;
+    findings: Finding[];
+  };
   converter: Pick<CheckResult['converter'], 'node' | 'qemu_img' | 'staging'> & { findings: Finding[] };
 }
 
@@ -57,11 +68,11 @@ export function judge(found: Found, accept: readonly string[]): CheckResult {
   };
   const vms = found.vms.map((item) => ({ vm: item.vm, id: item.id, ...mark(item.findings) }));
   const cloud = { ...found.cloud, ...mark(found.cloud.findings) };
-  const { asked, ...ofHost } = found.host;
+  const { saved, ...ofHost } = found.host;
   const seen = mark(ofHost.findings);
   // What the file tells may stand in the way; that nothing does says nothing of the host as it is.
-  const state: HostState = !asked && seen.state === 'ready' ? 'unknown' : seen.state;
-  const host = { ...ofHost, ...seen, state };
+  const state: HostState = saved && seen.state === 'ready' ? 'unknown' : seen.state;
+  const host = { ...ofHost, inventory_saved_at: saved?.at ?? null, ...seen, state };
   const converter = { ...found.converter, ...mark(found.converter.findings) };
   const of = (state: CheckState) => vms.filter((item) => item.state === state).length;
   const counts = { vms: vms.length, ready: of('ready'), warnings: of('warnings'), blocked: of('blocked') };
@@ -72,7 +83,7 @@ export function judge(found: Found, accept: readonly string[]): CheckResult {
     cloud,
     host,
     converter,
-    summary: { ...counts, accepted, text: summaryText({ ...counts, accepted }, { cloud, host, converter }) },
+    summary: { ...counts, accepted, text: summaryText({ ...counts, accepted }, { cloud, host, converter }, saved) },
     accepted: [
       ...vms.flatMap(({ vm, id, findings }) => findings.filter(isAccepted).map((item) => ({ vm, id, ...brief(item) }))),
       ...[cloud, host, converter].flatMap(({ findings }) =>
@@ -101,6 +112,7 @@ function worst(states: readonly HostState[]): CheckState {
 function summaryText(
   counts: { vms: number; ready: number; warnings: number; blocked: number; accepted: number },
   sides: Pick<CheckResult, 'cloud' | 'host' | 'converter'>,
+  saved: Found['host']['saved'],
 ): string {
   const states = [
     ...(counts.ready > 0 ? [`${counts.ready} ready`] : []),
@@ -117,7 +129,8 @@ function summaryText(
   });
   const { free_bytes: free, needed_bytes: needed } = sides.converter.staging;
   const space = free === null ? [] : [`${formatBytes(needed)} to stage, ${formatBytes(free)} free`];
+  const from = saved ? [`inventory saved on ${saved.when}`] : [];
   const vms = `${counts.vms} ${counts.vms === 1 ? 'VM' : 'VMs'}${states.length === 0 ? '' : `: ${states.join(', ')}`}`;
   const accepted = counts.accepted === 0 ? [] : [`${counts.accepted} accepted`];
-  return `${[vms, ...shared, ...space, ...accepted].join('; ')}.`;
+  return `${[vms, ...shared, ...from, ...space, ...accepted].join('; ')}.`;
 }

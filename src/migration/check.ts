@@ -2,7 +2,7 @@ import { StackferryError, UsageError } from '../core/index.js';
 import { fitting, selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { chooseParts, findingOf, noParts, settleParts } from './check-choices.js';
-import { judge, type CheckResult } from './check-result.js';
+import { judge, type CheckResult, type Found } from './check-result.js';
 import { readTargetFacts } from './check-target.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { readConverterFacts } from './converter-facts.js';
@@ -17,6 +17,7 @@ import type { SourceAddress } from './migrate.js';
 import { changesOf, seenOf, type PlanDocument, type PlannedVm } from './plan/document/index.js';
 import { preflight, quotaNeed, quotaRows, stagingNeed, type PreflightVm, type TargetFacts } from './preflight/index.js';
 import { chooseDisks, isOnWhatMoves } from './read-source.js';
+import { daysSince, savedWhen } from './saved-age.js';
 import type { SessionBase } from './session.js';
 
 export type { CheckFinding, CheckResult, CheckState } from './check-result.js';
@@ -33,6 +34,8 @@ export interface CheckRequest {
   address: SourceAddress;
   /** Saved before; the host is read where it is unset. */
   inventory?: Inventory;
+  /** When that was read (ISO 8601); null or unset where nobody knows. */
+  savedAt?: string | null;
   /** `CODE` or `CODE:SUBJECT`, beside those of the plan. */
   accept: readonly string[];
   /** `migrate` is going to be allowed to shut running VMs down. */
@@ -87,7 +90,7 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
       findings: [...cloudSide.findings, ...of('cloud')],
       quota: target ? quotaRows(target.limits, quotaNeed(target, items)) : [],
     },
-    host: { name: request.address.host, asked: request.inventory === undefined, findings: of('host') },
+    host: { name: request.address.host, saved: savedOf(base, request), findings: of('host') },
     converter: {
       node: converter.node,
       qemu_img: converter.qemuImg,
@@ -106,6 +109,11 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
   return judge(all, Object.values(said).flat());
 }
 
+/** The saved inventory that is looked at, by its age. */
+function savedOf(base: SessionBase, { inventory, savedAt = null }: CheckRequest): Found['host']['saved'] {
+  return inventory ? { at: savedAt, when: savedWhen(savedAt, base.ctx.clock.now()) } : null;
+}
+
 /** A running VM that may be shut down. */
 function allowed(found: Finding): Finding {
   return { ...found, severity: 'info', remedy: 'It is shut down by --power-off when it is moved.' };
@@ -113,12 +121,13 @@ function allowed(found: Finding): Finding {
 
 async function readSourceSide(
   base: SessionBase,
-  { subject, inventory }: CheckRequest,
+  { subject, inventory, savedAt = null }: CheckRequest,
 ): Promise<{ inventory: Inventory | null; host: HostFacts }> {
   if (inventory) {
     const { license } = inventory.host;
+    const days = daysSince(savedAt, base.ctx.clock.now());
     const host = { license, shellSeconds: null, ssh: null, datastores: inventory.datastores, problem: null };
-    return { inventory, host };
+    return { inventory, host: { ...host, ...(days === null ? {} : { savedDays: days }) } };
   }
   try {
     const host = await base.doors.host(base.ctx);

@@ -11,6 +11,8 @@ export interface HostFacts {
   /** What was negotiated; null where it was not told. */
   ssh: { cipher: string; keyExchange: string } | null;
   datastores: readonly DatastoreRecord[];
+  /** Whole days since the saved inventory was read that was looked at; unset where the host was, or nobody knows. */
+  savedDays?: number;
   /** Why it could not be read; then the rest is unknown. */
   problem: Problem | null;
 }

@@ -32,6 +32,8 @@ export interface PlanRequest {
   skipDisks?: readonly string[];
   /** Saved before; the host is read where it is unset. */
   inventory?: Inventory;
+  /** When that was read (ISO 8601); null where its file does not say. */
+  savedAt?: string | null;
   accept?: readonly string[];
   rules?: MappingRules;
 }
@@ -117,6 +119,7 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
     plan: {
       version: PLAN_VERSION,
       created_at: now.toISOString(),
+      ...(request.savedAt === undefined ? {} : { inventory_saved_at: request.savedAt }),
       source: { ...request.address },
       cloud: cloudSectionOf(cloud),
       accept: [...accept],

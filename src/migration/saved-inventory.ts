@@ -38,7 +38,7 @@ const finding = z.object({
 });
 
 const savedSchema = z.object({
-  saved_at: z.string().optional(),
+  saved_at: z.iso.datetime({ offset: true }).optional(),
   source: z.object({ host: z.string(), port: z.number(), user: z.string() }).optional(),
   host: z.object(hostSchema.shape),
   datastores: z.array(z.object(datastoreSchema.shape)),
@@ -84,14 +84,21 @@ export function savedInventory(
 }
 
 /**
- * The inventory of a file. Where the facts that rules read are in it, it is judged anew, by the rules of this program;
- * where they are not, what the program found that wrote it stands, for the rules would miss what they cannot see.
+ * The inventory of a file, and when (ISO 8601) it was read from its host; null where the file does not say. Where the
+ * facts that rules read are in it, it is judged anew, by the rules of this program; where they are not, what the program
+ * found that wrote it stands, for the rules would miss what they cannot see.
  * @param name the file's, for errors
  * @throws StackferryError `inventory.unreadable` (exit 2): no JSON, no inventory, or a newer version
  */
-export function parseSavedInventory(text: string, name: string): InventoryWithFindings {
+export function parseSavedInventory(
+  text: string,
+  name: string,
+): { inventory: InventoryWithFindings; savedAt: string | null } {
   const { saved, inventory } = read(text, name);
-  return { ...inventory, vms: saved.vms.map((vm) => judged(vm, inventory, name)) };
+  return {
+    inventory: { ...inventory, vms: saved.vms.map((vm) => judged(vm, inventory, name)) },
+    savedAt: saved.saved_at ?? null,
+  };
 }
 
 /**

@@ -56,7 +56,12 @@ const resultSchema = z.strictObject({
       }),
     ),
   }),
-  host: z.strictObject({ name: z.string(), state, findings: z.array(finding) }),
+  host: z.strictObject({
+    name: z.string(),
+    state: z.enum(['ready', 'warnings', 'blocked', 'unknown']),
+    inventory_saved_at: z.string().nullable(),
+    findings: z.array(finding),
+  }),
   converter: z.strictObject({
     node: z.string(),
     qemu_img: z.string().nullable(),

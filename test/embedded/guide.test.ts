@@ -159,7 +159,7 @@ describe('a guide', () => {
         const text = await guide(offline, ...which, ...from);
         expect(body(text)).toBe(body(live[index] ?? ''));
         expect(text.replace(/\n# /g, ' ')).toMatch(
-          /Made by .*, of a saved inventory of \d{4}-\d\d-\d\d: the host was not asked/,
+          /Made by .*, of a saved inventory of \d{4}-\d\d-\d\d \d\d:\d\d UTC, less than a day ago: the host was not asked/,
         );
       }
     }

@@ -5,17 +5,19 @@ import { finding, type Finding, type Severity } from '../../src/migration/findin
 const one = (code: string, severity: Severity, subject = 'vm'): Finding =>
   finding(code, severity, subject, { message: 'It is so.', remedy: 'Do that.' });
 
+const AT = '2026-01-02T03:04:05.000Z';
+
 function found(given: {
   vms?: Finding[][];
   cloud?: Finding[];
   host?: Finding[];
   converter?: Finding[];
-  asked?: boolean;
+  saved?: Found['host']['saved'];
 }): Found {
   return {
     vms: (given.vms ?? []).map((findings, index) => ({ vm: `web${index}`, id: String(index), findings })),
     cloud: { name: 'scs', project: 'acme', findings: given.cloud ?? [], quota: [] },
-    host: { name: 'esx1', asked: given.asked ?? true, findings: given.host ?? [] },
+    host: { name: 'esx1', saved: given.saved ?? null, findings: given.host ?? [] },
     converter: {
       node: 'v20',
       qemu_img: '7.2',
@@ -49,12 +51,15 @@ describe('judge', () => {
     expect(result.summary.text).toContain(`${side} blocked (cloud.quota)`);
   });
 
-  it('does not call a host ready that nobody asked', () => {
-    const result = judge(found({ vms: [[]], asked: false }), []);
+  it('does not call a host ready that nobody asked, and tells how old that is what was looked at', () => {
+    const saved = { at: AT, when: '2026-01-02 03:04 UTC, 9 days ago' };
+    const result = judge(found({ vms: [[]], saved }), []);
     expect([result.state, result.host.state]).toEqual(['ready', 'unknown']);
-    expect(result.host).toEqual({ name: 'esx1', state: 'unknown', findings: [] });
-    expect(result.summary.text).toContain('; host unknown (not asked); ');
-    const low = judge(found({ vms: [[]], host: [one('host.space', 'warning', 'host')], asked: false }), []);
+    expect(result.host).toEqual({ name: 'esx1', state: 'unknown', inventory_saved_at: AT, findings: [] });
+    expect(result.summary.text).toMatch(
+      /; host unknown \(not asked\); .*; inventory saved on 2026-01-02 03:04 UTC, 9 days ago; /,
+    );
+    const low = judge(found({ vms: [[]], host: [one('host.space', 'warning', 'host')], saved }), []);
     expect(low.host.state).toBe('warnings');
   });
 

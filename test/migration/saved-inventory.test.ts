@@ -29,7 +29,10 @@ const by = { program: '1.2.3', now: new Date('2026-01-02T03:04:05Z'), source };
 const saved = () => JSON.stringify(savedInventory(host, by));
 
 it('comes back as it was read, with the same findings', () => {
-  expect(parseSavedInventory(saved(), 'x.json')).toEqual(judgedInventory(host));
+  expect(parseSavedInventory(saved(), 'x.json')).toEqual({
+    inventory: judgedInventory(host),
+    savedAt: '2026-01-02T03:04:05.000Z',
+  });
 });
 
 it('says its version, what wrote it and when, and holds what programs read', () => {
@@ -48,7 +51,7 @@ it('gives plans and checks all that was read, and where; what was only printed i
 });
 
 it('is limited as a host is: VMs by selectors, and nothing of what was skipped', () => {
-  const all = parseSavedInventory(saved(), 'x.json');
+  const { inventory: all } = parseSavedInventory(saved(), 'x.json');
   expect(chosenOf(all)).toEqual(all);
   const some = chosenOf(all, ['id:3', 'o*']);
   expect(some.vms.map(({ id }) => id)).toEqual(['3', '5']);

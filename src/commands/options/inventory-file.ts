@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { StackferryError, UsageError, messageOf, systemCode } from '../../core/index.js';
+import { StackferryError, UsageError, messageOf, systemCode, type Context } from '../../core/index.js';
 import type { Inventory } from '../../esxi/index.js';
 import type { App } from '../app.js';
 import { sourceTarget, type SourceOptions, type SourceTarget } from './source.js';
@@ -36,4 +36,11 @@ export async function readSavedHost(
     file === '-' ? 'stdin' : file,
   );
   return { inventory, savedAt, address: options.esxi === undefined && source ? source : sourceTarget(app, options) };
+}
+
+/** Warns where what a command rests on is older than a week. */
+export async function warnOfAge(ctx: Pick<Context, 'events' | 'clock'>, savedAt: string | null): Promise<void> {
+  const { daysSince, oldInventory } = await import('../../migration/saved-age.js');
+  const old = oldInventory(daysSince(savedAt, ctx.clock.now()));
+  if (old) ctx.events.emit({ kind: 'warning', ...old });
 }

@@ -9,6 +9,7 @@ import { findingsOf, type Finding } from '../findings/index.js';
 import { makePlan, readHost, type PlanRequest } from '../make-plan.js';
 import { changesOf, settleVm, type PlanDocument, type PlannedVm, type ResolvedVm } from '../plan/document/index.js';
 import { isOnWhatMoves, standingBlockers } from '../read-source.js';
+import { savedWhen } from '../saved-age.js';
 import type { SessionBase } from '../session.js';
 import { readDiskFiles, usualFiles } from './disk-files.js';
 import type { GuideCloud, GuideInput } from './types.js';
@@ -107,7 +108,7 @@ async function inputOf(
   const gone = labels.find((label) => !moving.some((disk) => disk.label === label));
   if (gone !== undefined) throw new UsageError(`The plan names disk ${gone}, which ${vm.name} does not have.`);
   return {
-    origin: `Made by ${given.program}${saved ? ofSaved(saved) : ''}. Nothing was changed to make it.`,
+    origin: `Made by ${given.program}${saved ? ofSaved(saved, base.ctx.clock.now()) : ''}. Nothing was changed to make it.`,
     vm,
     host: { ...given.address, fingerprint: host ? fingerprintOf(host) : (given.fingerprint ?? null) },
     cloud: {
@@ -139,9 +140,8 @@ function judged(
   return { findings: source.findings.filter((one) => isOnWhatMoves(source, labels, one)), blockers };
 }
 
-function ofSaved({ at }: NonNullable<GuideOrigin['saved']>): string {
-  const when = at === null ? '' : ` of ${at.slice(0, 10)}`;
-  return `, of a saved inventory${when}: the host was not asked, and the disks' data files have the names that ESXi gives them`;
+function ofSaved({ at }: NonNullable<GuideOrigin['saved']>, now: number): string {
+  return `, of a saved inventory of ${savedWhen(at, now)}: the host was not asked, and the disks' data files have the names that ESXi gives them`;
 }
 
 /** The client splits `--fixed-ip` at commas: a subnet whose name holds one is called by its id. */

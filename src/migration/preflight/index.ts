@@ -3,6 +3,7 @@ import { converterSpace, converterTools } from './converter.js';
 import { flavor } from './flavor.js';
 import { hostAccess, hostSpace } from './host-access.js';
 import { imageSize } from './image-size.js';
+import { inventoryAge } from './inventory-age.js';
 import { mac } from './mac.js';
 import { microversion } from './microversion.js';
 import { name } from './name.js';
@@ -38,6 +39,7 @@ export const preflightRules: readonly PreflightRule[] = [
   converterSpace,
   hostAccess,
   hostSpace,
+  inventoryAge,
 ];
 
 /** What stands in the way of these VMs together, beside what is found on each source: `check` and `migrate` ask here. */

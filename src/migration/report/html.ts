@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { basisText } from './words.js';
+import { ageWarning, basisText, sourceText } from './words.js';
 import type { PackedReport, Report, ReportFinding } from './types.js';
 
 /** The page's own files, in the order in which they are put together. The build copies them beside this module. */
@@ -69,6 +69,8 @@ function pack(report: Report): PackedReport {
     all_findings: all,
     vms: report.vms.map((vm) => ({ ...vm, findings: vm.findings.map(placeOf) })),
     basis_text: basisText(report.estimate),
+    source_text: sourceText(report),
+    age_warning: ageWarning(report),
   };
 }
 

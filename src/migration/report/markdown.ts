@@ -1,21 +1,23 @@
 import { formatBytes, formatRate, formatSeconds } from '../../core/index.js';
-import { allMoved, basisText, readinessWords, shortTime } from './words.js';
+import { ageWarning, allMoved, basisText, readinessWords, shortTime, sourceText } from './words.js';
 import type { Report, ReportRun, ReportVm } from './types.js';
 
 /** The report for a wiki: GitHub's Markdown. Everything that a host or cloud said is escaped. */
 export function renderMarkdown(report: Report): string {
   const { totals, host } = report;
+  const old = ageWarning(report);
   const product = [host?.product, host?.version].flatMap((part) => part ?? []).join(' ');
   const parts: string[][] = [
     [`# Migration report${host === null || host.name === null ? '' : `: ${text(host.name)}`}`],
     [
       [
         product === '' ? [] : [`Host: ${text(product)}.`],
-        `Made on ${shortTime(report.generated_at)} by stackferry ${text(report.program)} from ${text(report.source.name)}.`,
+        `Made on ${shortTime(report.generated_at)} by stackferry ${text(report.program)} from ${text(report.source.name)}${report.source.kind === 'file' ? `, ${sourceText(report)}` : ''}.`,
       ]
         .flat()
         .join(' '),
     ],
+    old === null ? [] : [`**Warning**: ${text(old)}`],
     report.runs.flatMap((run) => [...runLines(run), '']),
     [
       '## Totals',

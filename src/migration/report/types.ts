@@ -10,8 +10,11 @@ export interface Report {
   generated_at: string;
   /** Version of the program that wrote it. */
   program: string;
-  /** Where the VMs were read: a saved inventory, the host itself, or the journal of a run. */
-  source: { kind: 'file' | 'host' | 'run'; name: string };
+  /**
+   * Where the VMs were read: a saved inventory, the host itself, or the journal of a run. `saved_at` is when that
+   * inventory was read from its host; null where it does not say, and of the others.
+   */
+  source: { kind: 'file' | 'host' | 'run'; name: string; saved_at: string | null };
   host: ReportHost | null;
   totals: ReportTotals;
   estimate: ReportEstimate;
@@ -209,6 +212,10 @@ export interface PackedReport extends Omit<Report, 'vms'> {
   all_findings: ReportFinding[];
   vms: PackedVm[];
   basis_text: string;
+  /** What it was made from: `an inventory saved on …`. */
+  source_text: string;
+  /** The warning of an inventory that is old. */
+  age_warning: string | null;
 }
 
 /** `findings` are places in `all_findings`. */

@@ -1,4 +1,5 @@
 import { formatRate } from '../../core/index.js';
+import { daysSince, oldInventory, savedWhen } from '../saved-age.js';
 import type { Readiness, Report, ReportEstimate } from './types.js';
 
 export const readinessWords: Record<Readiness, string> = {
@@ -20,6 +21,25 @@ export function basisText({ basis, rate_bytes_per_second }: ReportEstimate): str
     case 'assumed':
       return `The rate is an assumption: nothing was measured; stackferry doctor measures it, and --rate takes it. ${rest}`;
   }
+}
+
+type Made = Pick<Report, 'source' | 'generated_at'>;
+
+/** What a report was made from, in a few words: of a saved inventory how old that was. */
+export function sourceText({ source, generated_at }: Made): string {
+  switch (source.kind) {
+    case 'file':
+      return `an inventory saved on ${savedWhen(source.saved_at, Date.parse(generated_at))}`;
+    case 'host':
+      return 'the host itself';
+    case 'run':
+      return 'the journal of a run';
+  }
+}
+
+/** The warning that a report begins with where it shows what was long ago. */
+export function ageWarning({ source, generated_at }: Made): string | null {
+  return oldInventory(daysSince(source.saved_at, Date.parse(generated_at)))?.message ?? null;
 }
 
 /** `2026-11-25 06:07 UTC`. */

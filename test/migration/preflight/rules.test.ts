@@ -399,6 +399,8 @@ const others: Case[] = [
     there({ datastores: full }, { vm: { power_state: 'on' } }),
     ['host.space warning host @host'],
   ],
+  ['a saved inventory of eight days', there({ savedDays: 8 }), ['inventory.old warning host @host']],
+  ['a saved inventory of a week', there({ savedDays: 7 }), []],
   ['a full datastore under a VM that is off', there({ datastores: full }), []],
   [
     'a full datastore of others',

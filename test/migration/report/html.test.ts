@@ -14,7 +14,7 @@ function htmlOf(names: readonly string[]): Promise<string> {
   const vms = names.map((name, index) =>
     vm({ id: String(index), name, uuid: null, findings: [{ ...info, message: name }] }),
   );
-  const source = { kind: 'file', name: names[0] ?? '' } as const;
+  const source = { kind: 'file', name: names[0] ?? '', saved_at: null } as const;
   return renderReport('html', buildReport({ now: 0, program: '0.1.0', source, inventory: inventory(vms), runs: [] }));
 }
 
@@ -68,7 +68,7 @@ describe('the page', () => {
   });
 
   it('stays small: a finding is there once', async () => {
-    const source = { kind: 'file', name: 'x' } as const;
+    const source = { kind: 'file', name: 'x', saved_at: null } as const;
     const many = inventory(manyVms(2000));
     const report = buildReport({ now: 0, program: '0.1.0', source, inventory: many, runs: [] });
     const html = await renderReport('html', report);

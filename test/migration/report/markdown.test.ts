@@ -7,7 +7,7 @@ import { blocker, info, inventory, runOf, vm } from './samples.js';
 const base = {
   now: Date.parse('2026-11-25T06:30:00.000Z'),
   program: '0.1.0',
-  source: { kind: 'file', name: 'esx1.json' },
+  source: { kind: 'file', name: 'esx1.json', saved_at: '2026-11-20T06:00:00.000Z' },
   runs: [],
 } as const;
 
@@ -16,7 +16,7 @@ it('is a page of a wiki', async () => {
   const report = buildReport({ ...base, inventory: inventory([vm({ findings: [info] }), db01]), rate: 80 * 1024 ** 2 });
   expect(await renderReport('md', report)).toBe(`# Migration report: esx1.example.com
 
-Host: VMware ESXi 8.0.3. Made on 2026-11-25 06:30 UTC by stackferry 0.1.0 from esx1.json.
+Host: VMware ESXi 8.0.3. Made on 2026-11-25 06:30 UTC by stackferry 0.1.0 from esx1.json, an inventory saved on 2026-11-20 06:00 UTC, 5 days ago.
 
 ## Totals
 
@@ -76,6 +76,18 @@ Of the blocked, 1 only have to be shut down.
 | --- | --- | --- | --- | --- |
 | blocker | vm.powered_on | vm | The VM is running. | Shut the guest down (on the host: vim-cmd vmsvc/power.shutdown 2), or let stackferry do it with --power-off. |
 `);
+});
+
+it('begins with a warning where it shows what was long ago, and says where nobody knows', async () => {
+  const made = (saved_at: string | null) =>
+    renderReport('md', buildReport({ ...base, source: { ...base.source, saved_at }, inventory: inventory([vm()]) }));
+  expect(await made('2026-11-17T06:29:00.000Z')).toContain(
+    'an inventory saved on 2026-11-17 06:29 UTC, 8 days ago.\n\n**Warning**: The saved inventory is 8 days old: VMs may have changed since, or be gone.\n\n## Totals',
+  );
+  expect(await made('2026-11-17T06:31:00.000Z')).not.toContain('Warning');
+  const unknown = await made(null);
+  expect(unknown).toContain('from esx1.json, an inventory saved on an unknown date.');
+  expect(unknown).not.toContain('Warning');
 });
 
 it('tells a run, its error and what was proved', async () => {

@@ -11,7 +11,7 @@ function report(more: Partial<ReportInput>) {
   return buildReport({
     now: Date.parse('2026-11-25T06:30:00.000Z'),
     program: '0.1.0',
-    source: { kind: 'file', name: 'esx1.json' },
+    source: { kind: 'file', name: 'esx1.json', saved_at: null },
     inventory: null,
     runs: [],
     ...more,
@@ -76,7 +76,7 @@ describe('of an inventory', () => {
       version: 1,
       generated_at: '2026-11-25T06:30:00.000Z',
       program: '0.1.0',
-      source: { kind: 'file', name: 'esx1.json' },
+      source: { kind: 'file', name: 'esx1.json', saved_at: null },
       host: { name: 'esx1.example.com', version: '8.0.3' },
       skipped: [{ id: '9', name: null, reason: 'no .vmx' }],
       run: null,
@@ -138,7 +138,7 @@ describe('of an inventory', () => {
 
 describe('of runs', () => {
   it('knows the VM from the journal alone', () => {
-    const made = report({ runs: [runOf(vm())], source: { kind: 'run', name: 'r7k2m9qa' } });
+    const made = report({ runs: [runOf(vm())], source: { kind: 'run', name: 'r7k2m9qa', saved_at: null } });
     expect(made.vms).toMatchObject([
       { name: 'web01', moved: true, to_move_bytes: 0, readiness: 'ready', runs: ['r7k2m9qa'] },
     ]);
@@ -191,7 +191,7 @@ describe('of runs', () => {
     });
     expect(made.run?.proofs.map(({ subject, claim, proved }) => [subject, claim, proved])).toEqual([
       ['scsi0:0', 'The disk was read whole from the host', true],
-      ['scsi0:0', 'The converted image holds what was read', true],
+      ['scsi0:0', 'The image file holds what was read', true],
       ['scsi0:0', 'Glance holds what was sent', true],
       ['scsi0:0', 'The volume holds the image', false],
       ['server', 'The guest booted', true],

@@ -16,8 +16,14 @@ describe('reads', () => {
       { ...printed, extra: 1, vms: printed.vms.map((one) => ({ ...one, more: 2 })) },
     ],
   ])('%s', (_, given) => {
-    expect(parseSavedInventory(JSON.stringify(given, null, 2), 'esx1.json')).toEqual(printed);
-    expect(parseSavedInventory(`\uFEFF${JSON.stringify(given)}`, 'esx1.json')).toEqual(printed);
+    expect(parseSavedInventory(JSON.stringify(given, null, 2), 'esx1.json')).toEqual({
+      inventory: printed,
+      savedAt: null,
+    });
+    expect(parseSavedInventory(`\uFEFF${JSON.stringify(given)}`, 'esx1.json')).toEqual({
+      inventory: printed,
+      savedAt: null,
+    });
   });
 
   it('judges anew where the facts are there', () => {
@@ -26,7 +32,7 @@ describe('reads', () => {
       ...printed,
       vms: [{ ...record({ power_state: 'on', facts: { toolsRunning: true } }), findings: [info] }],
     };
-    const [first] = parseSavedInventory(JSON.stringify(saved), 'esx1.json').vms;
+    const [first] = parseSavedInventory(JSON.stringify(saved), 'esx1.json').inventory.vms;
     expect(first?.findings.map(({ code }) => code)).toEqual([blocker.code]);
   });
 
@@ -34,7 +40,7 @@ describe('reads', () => {
     const [one] = printed.vms;
     const [disk] = one?.disks ?? [];
     const saved = { ...printed, vms: [{ ...one, disks: [{ ...disk, controller: 'ufs', kind: 'vvol' }] }] };
-    expect(parseSavedInventory(JSON.stringify(saved), 'x').vms[0]?.disks).toMatchObject([
+    expect(parseSavedInventory(JSON.stringify(saved), 'x').inventory.vms[0]?.disks).toMatchObject([
       { controller: null, kind: null },
     ]);
   });

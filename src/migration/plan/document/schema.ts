@@ -130,6 +130,11 @@ export const plannedVm = z.strictObject({
 export const planDocument = z.strictObject({
   version: z.literal(PLAN_VERSION),
   created_at: z.string(),
+  inventory_saved_at: z.iso
+    .datetime({ offset: true })
+    .nullable()
+    .exactOptional()
+    .describe('When the saved inventory was read that this was made of; null: not known; unset: the host was asked'),
   source: z.strictObject({ host: text, port: z.number().int().min(1).max(65535), user: text }),
   cloud: cloudSection,
   accept: z

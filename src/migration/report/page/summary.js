@@ -5,7 +5,6 @@ function headOf(report) {
   const { host } = report;
   const product = host ? [host.product, host.version, host.build === null ? null : `build ${host.build}`] : [];
   const license = host?.license ? `licence ${host.license}` : null;
-  const from = { file: 'a saved inventory', host: 'the host itself', run: 'the journal of a run' }[report.source.kind];
   return [
     el('p', { class: 'eyebrow' }, 'Migration report'),
     el('h1', {}, foreign(host?.name ?? report.runs.at(-1)?.vm?.name ?? report.source.name)),
@@ -15,8 +14,9 @@ function headOf(report) {
       ...[...product, license].flatMap((part) => (part === null ? [] : [foreign(part), '  ·  '])),
       'made ',
       el('time', { datetime: report.generated_at }, shortTime(report.generated_at)),
-      ` from ${from}`,
+      ` from ${report.source_text}`,
     ),
+    ...(report.age_warning === null ? [] : [el('p', { class: 'old' }, report.age_warning)]),
   ];
 }
 
