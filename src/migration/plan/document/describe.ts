@@ -1,5 +1,6 @@
 import type { VmRecord } from '../../../esxi/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
+import { hostnameOf } from '../names.js';
 import { formatWaitFor, type WaitFor } from '../options.js';
 import type { ImageSection, PortSection, ServerSection, VolumeSection } from '../sections.js';
 import type { PlannedVm, SeenVm } from './schema.js';
@@ -53,7 +54,8 @@ export function describeVm(
     })),
     server: {
       name: resolved.server.name,
-      hostname: resolved.server.hostname,
+      // Left out, it follows the name, also when that is edited.
+      ...(resolved.server.hostname === hostnameOf(resolved.server.name) ? {} : { hostname: resolved.server.hostname }),
       flavor: resolved.server.create_flavor
         ? resolved.server.flavor_name
         : nameOr(resolved.server.flavor_id, facts.flavors),

@@ -3,6 +3,7 @@ import type { VmRecord } from '../../../esxi/index.js';
 import { chooseFlavor } from '../../../openstack/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
 import type { Finding } from '../../findings/index.js';
+import { hostnameOf } from '../names.js';
 import { architectureOf } from '../resolve-image.js';
 import type { ResolvedVm } from './describe.js';
 import type { PlannedVm } from './schema.js';
@@ -65,10 +66,19 @@ export function explainVm(
           : []),
       ];
     }),
+    ...hostnameComment(planned),
     ...(resolved.server.name === vm.name ? [] : [{ path: ['server', 'name'], text: `on ESXi: ${vm.name}` }]),
     { path: ['server', 'flavor'], text: flavorLines(vm, resolved, facts).join('\n') },
     ...(planned.server.start ? [] : [{ path: ['server', 'start'], text: 'no server is made: --no-start' }]),
   ];
+}
+
+/** Above the server, since the line that it is about is not there. */
+function hostnameComment({ server }: PlannedVm): Comment[] {
+  const own = hostnameOf(server.name);
+  if (server.hostname !== undefined || own === null) return [];
+  const text = `its host name follows its name (${own}); to give it another one, add below: hostname: NAME`;
+  return [{ path: ['server'], text }];
 }
 
 function size(vm: VmRecord): string {

@@ -91,7 +91,10 @@ export const plannedPort = z.strictObject({
 
 export const plannedServer = z.strictObject({
   name: nameWord,
-  hostname: hostnameWord.nullable().describe('For the guest’s metadata; null: Nova makes one of the name'),
+  hostname: hostnameWord
+    .nullable()
+    .exactOptional()
+    .describe('For the guest’s metadata; left out: made of the name; null: Nova makes one of the name'),
   flavor: text.describe('By name or id'),
   create_flavor: z
     .strictObject({ vcpus: z.number().int().min(1), ram_mib: z.number().int().min(1) })

@@ -1,5 +1,6 @@
 import { StackferryError } from '../../../core/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
+import { hostnameOf } from '../names.js';
 import { parseWaitFor } from '../options.js';
 import type { ImageSection, PortSection, ServerSection, VolumeSection } from '../sections.js';
 import type { ResolvedVm } from './describe.js';
@@ -67,7 +68,7 @@ export function settleServer(server: PlannedVm['server'], facts: CloudFacts, of:
   }
   return {
     name: server.name,
-    hostname: server.hostname,
+    hostname: server.hostname === undefined ? hostnameOf(server.name) : server.hostname,
     flavor_id: flavor.id,
     flavor_name: flavor.name,
     flavor_reason: 'the plan',

@@ -19,6 +19,31 @@ const prod = { networks: [{ source: '*', target: 'prod' }] };
 const textOf = (plan: PlanDocument, comments: Parameters<typeof writePlan>[0]['comments'] = []) =>
   writePlan({ plan, comments, schemaPath: '/usr/share/plan.schema.json', head: ['A plan.'] });
 
+describe('the host name of a plan', () => {
+  const { planned, resolved } = planOf(vm(), prod);
+  const settledAs = (server: object) => {
+    const plan = documentOf([{ ...planned, server: { ...planned.server, ...server } }]);
+    const [one] = parsePlan(textOf(plan), 'plan.yaml').vms;
+    return settleVm(one ?? planned, cloudFacts()).server;
+  };
+
+  it('is left out where it follows the name, and follows an edited one', () => {
+    expect(planned.server).not.toHaveProperty('hostname');
+    expect(settledAs({}).hostname).toBe(resolved.server.hostname);
+    expect(settledAs({ name: 'Shop 2' })).toMatchObject({ name: 'Shop 2', hostname: 'shop-2' });
+    expect(settledAs({ name: '9' }).hostname).toBeNull();
+    const comments = explainVm(vm(), planned, resolved, cloudFacts(), []);
+    expect(textOf(documentOf([planned]), [comments])).toMatch(
+      /# its host name follows its name \(web01\); .*\n {4}server:\n {6}name: web01\n/,
+    );
+  });
+
+  it('stays as it is written', () => {
+    expect(settledAs({ name: 'shop', hostname: 'web01' }).hostname).toBe('web01');
+    expect(settledAs({ hostname: null }).hostname).toBeNull();
+  });
+});
+
 describe('a plan file', () => {
   it('says again what was resolved, once its names are looked up', () => {
     const source = vm({
