@@ -27,13 +27,15 @@ export function register(program: Command, app: App): void {
     .summary('copy the disks of a VM to this machine, proved')
     .description(
       'Copies the descriptor and extents of all disks of a powered-off VM, whole snapshot chains included. Complete only ' +
-        'with exit status 0, the exact byte count and the content hash of what was read. Half-done copies are gone on with.',
+        'with exit status 0, the exact byte count and the content hash of what was read. Half-done copies are gone on with. ' +
+        'With --disk-format raw or qcow2 each disk becomes an image in one pass: only what holds data is read, nothing ' +
+        'is copied in between (but for --compress), and what qemu-img reads of the image must be what was read.',
     )
     .option('--vm <selector>', 'the VM: its name, id:N or uuid:U')
     .option('--disk <label>', 'only this disk (repeatable): scsi0:0', collect)
     .option('-o, --output <dir>', "where the files go; the run's own folder if unset")
     .addOption(
-      new Option('--disk-format <format>', 'vmdk: the files as they lie; raw or qcow2: converted as well')
+      new Option('--disk-format <format>', 'vmdk: the files as they lie; raw or qcow2: an image, written as it is read')
         .choices(['vmdk', 'raw', 'qcow2'])
         .default('vmdk'),
     )

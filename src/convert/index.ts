@@ -3,6 +3,7 @@ export type { ConvertedImage, ConvertRequest, SourceFormat } from './types.js';
 export { checkConversion, convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';
+export { judgeImage } from './judge-image.js';
 export { qemuImgVersion } from './qemu-img.js';
 export { assertQemuNbd, qemuFormats } from './qemu-tools.js';
 export {

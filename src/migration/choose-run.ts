@@ -2,7 +2,7 @@ import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import type { VmRecord } from '../esxi/index.js';
 import { isUnfinished, isWithoutServer, severalRuns } from './find-run.js';
 import { assertFolderFree } from './output-folder.js';
-import { isPartial, leftOut } from './next-command.js';
+import { isPartial, leftOut, missingOf } from './next-command.js';
 import type { MigrateRequest, SourceRequest } from './migrate.js';
 import type { MappingOptions } from './plan/options.js';
 import type { SourceSection } from './plan/sections.js';
@@ -12,6 +12,7 @@ import type { SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import type { UnreadableRun } from './state/unreadable.js';
 import { section } from './steps/step.js';
+import { transferOf } from './steps/transfer.js';
 
 /** Which run `migrate` and `export` work on, once the VM is known. */
 
@@ -234,17 +235,28 @@ export function diskChoice(request: SourceRequest): { only?: string[]; skip?: st
 
 /**
  * The run that `export` goes on with: same host, disks and folder, its copy not complete, or the conversion behind it
- * failed.
+ * failed. One that writes images of another format than this (null: the files as they lie) is none.
  * @throws StackferryError `output.in_use` where there is none, and the folder holds another VM's disks.
  */
-export function halfExportedRun(runs: readonly RunState[], vm: VmRecord, request: SourceRequest): RunState | undefined {
+export function halfExportedRun(
+  runs: readonly RunState[],
+  vm: VmRecord,
+  request: SourceRequest,
+  toFile: 'raw' | 'qcow2' | null = null,
+): RunState | undefined {
   const key = { id: vm.id, uuid: vm.uuid, host: request.address.host };
   const wanted = chooseDisks(vm, diskChoice(request)).join();
   const found = runs.findLast((state) => {
     const source = section(state, 'source');
     if (!source || state.command !== 'export' || !isUnfinished(state) || !isRunOf(state, key)) return false;
     const sameFolder = request.outputDir === undefined ? source.ownDir : source.outputDir === request.outputDir;
-    const goesOn = state.steps.get('recheck')?.state !== 'done' || hasFailedConversion(state);
+    const format = section(state, 'images')?.[0]?.format ?? toFile;
+    if (transferOf(state) === 'file' && (toFile === null || format !== toFile)) return false;
+    const goesOn =
+      transferOf(state) === 'file'
+        ? // The source is looked at again, and what is there is given again, unless the run has gone further.
+          missingOf(state, 'export').length > 0 || ![...state.steps.keys()].some((key) => key.startsWith('image:'))
+        : state.steps.get('recheck')?.state !== 'done' || hasFailedConversion(state);
     return sameFolder && source.labels.join() === wanted && goesOn;
   });
   if (!found) assertFolder(runs, vm, request);

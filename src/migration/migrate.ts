@@ -15,7 +15,7 @@ import { withRun, type Session, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import { listSteps } from './steps/list.js';
 import { needSection, section, type RunContext } from './steps/step.js';
-import { TRANSFER } from './steps/transfer.js';
+import { TRANSFER, type Transfer } from './steps/transfer.js';
 
 /** Where the source is, as the plan keeps it. */
 export interface SourceAddress {
@@ -94,7 +94,7 @@ export function saidOf(
 export async function takeSource(
   session: Session,
   request: SourceRequest,
-  allowed: { powerOff: boolean; accept?: readonly string[]; staged?: boolean },
+  allowed: { powerOff: boolean; accept?: readonly string[]; staged?: boolean; toFile?: boolean },
 ): Promise<void> {
   const { rc, paths } = session;
   const accept = allowed.accept ?? [];
@@ -113,7 +113,7 @@ export async function takeSource(
     });
   }
   const staged = allowed.staged === true || request.outputDir !== undefined;
-  await noteSource(rc, request, { source, labels, ownFolder: paths.disks, staged });
+  await noteSource(rc, request, { source, labels, ownFolder: paths.disks, staged, toFile: allowed.toFile === true });
 }
 
 /** The VM as the host has it now, and the labels of the disks that move. */
@@ -134,9 +134,10 @@ export async function lookAtSource(
 export async function noteSource(
   rc: RunContext,
   request: SourceRequest,
-  { source, labels, ownFolder, staged }: { source: Source; labels: string[]; ownFolder: string; staged: boolean },
+  of: { source: Source; labels: string[]; ownFolder: string; staged: boolean; toFile?: boolean },
 ): Promise<void> {
   if (section(rc.state, 'source')) return;
+  const { source, labels, ownFolder, staged, toFile = false } = of;
   await rc.record({
     kind: 'plan',
     section: 'source',
@@ -150,8 +151,9 @@ export async function noteSource(
   });
   const moving = source.vm.disks.filter((disk) => labels.includes(disk.label));
   // Hosted sparse and stream-optimized files are read by qemu-img, which wants them here.
-  const isDirect = !staged && moving.every((disk) => canRead(disk.kind));
-  await rc.record({ kind: 'plan', section: TRANSFER, value: isDirect ? 'direct' : 'staged' });
+  const onePass: Transfer = toFile ? 'file' : staged ? 'staged' : 'direct';
+  const transfer = moving.every((disk) => canRead(disk.kind)) ? onePass : 'staged';
+  await rc.record({ kind: 'plan', section: TRANSFER, value: transfer });
 }
 
 /**

@@ -44,6 +44,7 @@ export function exportCommand(state: RunState): string | null {
     ...(source.user === 'root' ? [] : [`--esxi-user ${quoteForHint(source.user)}`]),
     ...(leftOut(state).length === 0 ? [] : source.labels.map((label) => `--disk ${quoteForHint(label)}`)),
     ...(source.ownDir ? [] : [`--output ${quoteForHint(source.outputDir)}`]),
+    ...(transferOf(state) === 'file' ? [`--disk-format ${section(state, 'images')?.[0]?.format ?? 'raw'}`] : []),
   ];
   return `stackferry export ${words.join(' ')}`;
 }
@@ -61,9 +62,11 @@ const prefixes: Record<Phase, string> = {
   server: 'server',
 };
 
-/** The phases that a run has: where its disks go in one pass, nothing is copied or converted here. */
+/** The phases that a run has: where its disks go in one pass, nothing is copied here, or nothing converted. */
 export function phasesOf(state: RunState): readonly Phase[] {
-  return transferOf(state) === 'direct' ? ['upload', 'volume', 'server'] : phases;
+  const transfer = transferOf(state);
+  if (transfer === 'staged') return phases;
+  return [...(transfer === 'file' ? (['export'] as const) : []), 'upload', 'volume', 'server'];
 }
 
 /** What of a phase is not done yet: labels of disks, or steps. */
@@ -73,7 +76,8 @@ export function missingOf(state: RunState, phase: Phase): string[] {
     return steps.filter((key) => state.steps.get(key)?.state !== 'done');
   }
   const labels = section(state, 'source')?.labels ?? [];
-  const missing = labels.filter((label) => state.steps.get(`${prefixes[phase]}${label}`)?.state !== 'done');
+  const prefix = phase === 'export' && transferOf(state) === 'file' ? prefixes.convert : prefixes[phase];
+  const missing = labels.filter((label) => state.steps.get(`${prefix}${label}`)?.state !== 'done');
   const last = phasesOf(state)[0];
   if (phase === last && state.plan.has('source') && state.steps.get('recheck')?.state !== 'done') {
     missing.push('the last look at the source');

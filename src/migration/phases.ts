@@ -13,12 +13,13 @@ import { convertResult } from './steps/convert.js';
 import { exportResult, filesStand } from './steps/export.js';
 import { listSteps, type Phase } from './steps/list.js';
 import { needSection, section, type RunContext } from './steps/step.js';
+import { transferOf } from './steps/transfer.js';
 
 /** The step commands: each runs one phase of a run, on the same state as `migrate`. */
 
 export interface ExportRequest {
   source: SourceRequest;
-  /** Also convert, as `export --disk-format raw|qcow2` does. */
+  /** Image files instead of the disks' own, as `export --disk-format raw|qcow2` makes them. */
   convertTo: 'raw' | 'qcow2' | null;
 }
 
@@ -30,19 +31,24 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
   const host = await base.doors.host(base.ctx);
   const { vm } = await readSource(host, request.source.selector);
   const { runs, unreadable } = await base.store.survey();
-  const last = halfExportedRun(runs, vm, request.source);
+  // A compressed image cannot be written to from the middle: it is converted from a copy.
+  const toFile = request.convertTo !== null && !base.settings.compress;
+  const last = halfExportedRun(runs, vm, request.source, toFile ? request.convertTo : null);
   if (!last) assertNoneHidden(unreadable, vm);
   const which = last ? { resume: last.run } : { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } };
   let final: RunState | undefined;
   await withRun(base, which, async (session) => {
     const { rc } = session;
     final = rc.state;
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), staged: true });
+    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), staged: true, toFile });
     const phases: Phase[] = ['export'];
     if (request.convertTo !== null) {
       const options = await takeOptions(rc, { imageFormat: request.convertTo });
       await ensureSections(rc, options, ['images']);
       phases.push('convert');
+    }
+    if (transferOf(rc.state) === 'file' && missingOf(rc.state, 'export').length === 0) {
+      for (const step of ['source', 'recheck']) await rc.record({ kind: 'step.reset', step });
     }
     await runSteps(rc, listSteps(rc.state, phases));
     return 'ready';

@@ -87,6 +87,7 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
     null;
   const labels = new Set([
     ...exported.keys(),
+    ...converted.keys(),
     ...images.map((item) => item.label),
     ...volumes.map((item) => item.label),
   ]);

@@ -53,7 +53,10 @@ export function ratesOfRuns(
     (run) => where.cloud === null || cloudSection.safeParse(run.plan.get('cloud')).data?.name === where.cloud,
   );
   const copy = samples(ofHost, 'export:', (result) => exportResult.safeParse(result).data?.bytes);
-  const convert = samples(ofHost, 'convert:', (result) => convertResult.safeParse(result).data?.capacity_bytes);
+  const convert = samples(ofHost, 'convert:', (result) => {
+    const { capacity_bytes: bytes, read_bytes: read } = convertResult.safeParse(result).data ?? {};
+    return read === null ? bytes : undefined; // one that was read from the host went at the pace of that
+  });
   const upload = samples(ofCloud, 'image:', (result) => imageResult.safeParse(result).data?.bytes);
   const volumes = ofCloud.flatMap((run) =>
     [...run.steps]

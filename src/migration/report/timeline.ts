@@ -115,10 +115,10 @@ function attemptsOf(lines: readonly JournalLine[], working: boolean): Attempt[] 
 
 /** What went through the step: a conversion reads the whole disk, the others what they send or fetch. */
 function bytesOf(step: string, result: unknown): number | null {
-  if (step.startsWith('convert:')) return withCapacity.safeParse(result).data?.capacity_bytes ?? null;
   // The look at the source tells how much there is, and reads none of it.
   if (step === 'source') return null;
   const { read_bytes: read, bytes } = withBytes.safeParse(result).data ?? {};
+  if (step.startsWith('convert:')) return read ?? withCapacity.safeParse(result).data?.capacity_bytes ?? null;
   return read ?? bytes ?? null;
 }
 

@@ -18,6 +18,8 @@ export const convertResult = z.object({
   mtime_ms: z.number().nullable().default(null),
   /** Of a qcow2's bytes as they were proved; null for raw (whose content hash says it) and in older journals. */
   file_sha512: z.string().nullable().default(null),
+  /** Read from the host for it; null where it was made of exported files. */
+  read_bytes: z.number().nullable().default(null),
 });
 export type ConvertResult = z.infer<typeof convertResult>;
 
@@ -26,7 +28,12 @@ function convertDir(state: RunContext['state']): string | undefined {
   return z.string().safeParse(state.plan.get('convert_dir')).data;
 }
 
-function imagePath(state: RunContext['state'], outputDir: string, label: string, format: 'raw' | 'qcow2'): string {
+export function imagePath(
+  state: RunContext['state'],
+  outputDir: string,
+  label: string,
+  format: 'raw' | 'qcow2',
+): string {
   return join(convertDir(state) ?? outputDir, `${label.replace(':', '-')}.${format}`);
 }
 
@@ -82,5 +89,6 @@ export function convertResultOf(label: string, converted: ConvertedImage): Omit<
     content_hash: converted.contentHash,
     sha256: converted.sha256,
     file_sha512: converted.fileSha512,
+    read_bytes: null,
   };
 }

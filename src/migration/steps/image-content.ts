@@ -7,6 +7,7 @@ import type { ContentRun, CreateImage, DigestName, Image } from '../../openstack
 import { convertResult } from './convert.js';
 import { filesStand } from './export.js';
 import type { RunContext } from './step.js';
+import { transferOf } from './transfer.js';
 
 /** What is known of bytes that went out, or of those that an image holds already. */
 export interface SeenBytes {
@@ -125,7 +126,9 @@ async function readBytes(
 function fileChanged(rc: RunContext, file: ImageFile): StackferryError {
   const again = rc.state.plan.has('files')
     ? 'run the same command again'
-    : `let the disk be converted anew: stackferry convert --run ${rc.run} --force, or the same migrate again`;
+    : transferOf(rc.state) === 'file'
+      ? 'run the same export again'
+      : `let the disk be converted anew: stackferry convert --run ${rc.run} --force, or the same migrate again`;
   return new StackferryError(
     'upload.file_changed',
     `${file.path} is no longer the file that was looked at and proved: somebody wrote to it. No image is left of it.`,

@@ -1,6 +1,7 @@
 import { section, type RunContext, type Step } from './step.js';
 import { bootStep } from './boot.js';
 import { convertStep } from './convert.js';
+import { diskFileStep } from './disk-file.js';
 import { exportStep } from './export.js';
 import { flavorStep } from './flavor.js';
 import { imageStep } from './image.js';
@@ -23,12 +24,17 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   const source = section(state, 'source');
   const server = section(state, 'server');
   const steps: Step[] = [];
-  const isDirect = transferOf(state) === 'direct';
+  const transfer = transferOf(state);
+  const isDirect = transfer === 'direct';
   if (source && isDirect && wants('upload')) steps.push(sourceStep(state));
-  if (source && !isDirect && wants('export')) {
+  if (source && transfer === 'file' && wants('export')) {
+    const images = section(state, 'images') ?? [];
+    steps.push(sourceStep(state), ...images.map(({ label }) => diskFileStep(state, label)), recheckStep(state));
+  }
+  if (source && transfer === 'staged' && wants('export')) {
     steps.push(sourceStep(state), ...source.labels.map((label) => exportStep(state, label)), recheckStep(state));
   }
-  if (source && !isDirect && wants('convert')) {
+  if (source && transfer === 'staged' && wants('convert')) {
     for (const image of section(state, 'images') ?? []) steps.push(convertStep(state, image.label));
   }
   if (wants('upload')) for (const image of section(state, 'images') ?? []) steps.push(imageStep(state, image.label));
