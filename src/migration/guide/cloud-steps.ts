@@ -1,4 +1,5 @@
 import type { PlannedVm } from '../plan/document/index.js';
+import { hostnameOf } from '../plan/names.js';
 import { imageFileOf, shown } from './names.js';
 import { stillOff } from './source-steps.js';
 import type { GuideCommand, GuideInput, GuideServer, GuideStep } from './types.js';
@@ -272,7 +273,8 @@ function novaWords(
   newest: string | null,
 ): { version: string; hostname: string | null; tags: readonly string[] } {
   const knows = (minor: number) => newest === null || Number(newest.split('.')[1] ?? 0) >= minor;
-  const hostname = knows(90) ? server.hostname : null;
+  const own = server.hostname === undefined ? hostnameOf(server.name) : server.hostname;
+  const hostname = knows(90) ? own : null;
   const tags = knows(52) ? server.tags : [];
   // 2.37: no network at all; before 2.19 Nova made the name a description, too.
   const wanted = hostname !== null ? 90 : tags.length > 0 ? 52 : 37;
