@@ -74,10 +74,10 @@ function partsOf(planned: PlannedVm): PartRow[] {
 }
 
 const differenceColumns: Column<PlanDifference>[] = [
-  { name: 'vm', value: (row) => row.vm },
+  { name: 'vm', value: (row) => row.vm ?? 'all' },
   { name: 'side', value: (row) => row.side },
   { name: 'subject', value: (row) => row.subject },
-  { name: 'change', value: (row) => row.change },
+  { name: 'change', value: (row) => (row.code === null ? row.change : `${row.change} (${row.code})`) },
   { name: 'material', value: (row) => row.material },
 ];
 

@@ -154,9 +154,12 @@ async function diff(app: App, options: z.infer<typeof schema>, path: string): Pr
     if (differences.length === 0) terminal.err('Nothing has changed since the plan was made.\n');
     else if (material > 0) {
       // No error of its own: what is printed already is the answer.
-      terminal.err(
-        `${material} of ${differences.length} change(s) are material: migrate refuses this plan (plan.outdated). Make it anew: stackferry plan --vm NAME -o FILE\n`,
-      );
+      const of = `${material} of ${differences.length} change(s) are material: migrate refuses this plan.`;
+      const outdated = differences.some((item) => item.material && item.side === 'host');
+      const remedy = outdated
+        ? 'Make it anew: stackferry plan --vm NAME -o FILE'
+        : `Free what is missing, or edit the plan; what to do about each: stackferry check ${path}`;
+      terminal.err(`${of} ${remedy}\n`);
       app.exitCode(3);
     }
   });

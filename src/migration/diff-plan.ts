@@ -1,26 +1,27 @@
 import { StackferryError } from '../core/index.js';
 import type { Inventory } from '../esxi/index.js';
-import type { Cloud } from '../openstack/index.js';
-import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
+import type { Cloud, Port } from '../openstack/index.js';
+import { settleParts } from './check-choices.js';
+import { readTargetFacts } from './check-target.js';
+import { readCloudFacts } from './cloud-facts.js';
+import { standing } from './findings/accept.js';
+import type { Finding } from './findings/index.js';
 import { readHost } from './make-plan.js';
-import {
-  changesOf,
-  settlePort,
-  settleServer,
-  settleVolume,
-  type PlanDocument,
-  type PlannedVm,
-} from './plan/document/index.js';
+import { changesOf, type PlanDocument } from './plan/document/index.js';
+import { preflight } from './preflight/index.js';
 import type { SessionBase } from './session.js';
 
 /** What has changed since a plan was made. */
 export interface PlanDifference {
-  vm: string;
-  id: string;
+  /** Null for what all VMs of the plan share: quota, roles. */
+  vm: string | null;
+  id: string | null;
   /** `host` or `cloud`: where it changed. */
   side: 'host' | 'cloud';
   subject: string;
   change: string;
+  /** The code by which `check` tells it; null for a change of the host. */
+  code: string | null;
   /** `migrate` would refuse the plan because of it. */
   material: boolean;
 }
@@ -30,25 +31,27 @@ export async function diffPlan(base: SessionBase, plan: PlanDocument): Promise<P
   const inventory = await readPlanned(base, plan);
   const cloud = await base.doors.cloud(base.ctx);
   assertSameCloud(plan, cloud);
-  const facts = await readCloudFacts(cloud, { keypairs: plan.vms.some(({ server }) => server.key_name !== null) });
-  return plan.vms.flatMap((planned) => {
+  const inCloud = await cloudChanges(cloud, plan);
+  const ofVms = plan.vms.flatMap((planned): PlanDifference[] => {
     const { id, name } = planned.vm;
     const vm = inventory.vms.find((item) => item.id === id);
     const onHost = vm
       ? changesOf(planned, vm)
       : [{ subject: 'vm', message: 'it is no longer on the host', material: true }];
     return [
-      ...onHost.map(({ subject, message, material }) => ({
+      ...onHost.map(({ subject, message, material }): PlanDifference => ({
         vm: name,
         id,
-        side: 'host' as const,
+        side: 'host',
         subject,
         change: message,
+        code: null,
         material,
       })),
-      ...cloudChanges(planned, facts).map((change) => ({ vm: name, id, side: 'cloud' as const, ...change })),
+      ...inCloud.filter((change) => change.id === id),
     ];
   });
+  return [...ofVms, ...inCloud.filter(({ id }) => id === null)];
 }
 
 /** The inventory of the VMs of a plan. One that is gone from the host, or cannot be read, is only not in it. */
@@ -62,29 +65,52 @@ export async function readPlanned(base: SessionBase, plan: PlanDocument): Promis
   });
 }
 
-/** What of the plan the cloud no longer has: each is looked up by itself, so that all are told at once. */
-function cloudChanges(planned: PlannedVm, facts: CloudFacts): { subject: string; change: string; material: boolean }[] {
-  const { vm, server } = planned;
-  const found: { subject: string; change: string; material: boolean }[] = [];
-  const look = (subject: string, settle: () => unknown) => {
-    try {
-      settle();
-    } catch (error) {
-      if (!(error instanceof StackferryError)) throw error;
-      found.push({ subject, change: error.message, material: true });
-    }
-  };
-  for (const volume of planned.volumes) look(volume.label, () => settleVolume(volume, facts, vm.name));
-  for (const port of planned.ports) look(port.label, () => settlePort(port, facts, vm.name));
-  look('server', () => {
-    const { flavor_id } = settleServer(server, facts, vm.name);
-    const flavor = facts.flavors.find((item) => item.id === flavor_id);
-    if (flavor && (flavor.vcpus < (vm.cpus ?? 0) || flavor.ram < (vm.memory_mib ?? 0))) {
-      const change = `flavor ${flavor.name} has ${flavor.vcpus} vCPU and ${flavor.ram} MiB, less than the VM`;
-      found.push({ subject: 'server', change, material: false });
-    }
-  });
-  return found;
+/** Warnings of `check` that tell a change; others (the default security group, say) held when the plan was made, too. */
+const CHANGES = ['cloud.mac_taken', 'cloud.small_flavor'];
+
+/**
+ * What the plan asks of the cloud and can no longer have, by the rules of `check` for all its VMs together. What the plan
+ * accepts is left out.
+ */
+async function cloudChanges(cloud: Cloud, plan: PlanDocument): Promise<PlanDifference[]> {
+  const facts = await readCloudFacts(cloud, { keypairs: plan.vms.some(({ server }) => server.key_name !== null) });
+  const settled = plan.vms.map((planned) => settleParts(planned, facts));
+  const items = settled.map(({ item }) => item);
+  const read = await readTargetFacts(cloud, facts, items);
+  // The ports that the plan itself has made since are not in its way.
+  const names = new Set(plan.vms.flatMap(({ ports }) => ports.map(({ name }) => name)));
+  const isOwn = ({ name, description }: Port) => names.has(name) && description.startsWith('stackferry_run=');
+  const target = { ...read, ports: read.ports.filter((port) => !isOwn(port)) };
+  const found = preflight({ vms: items, target, host: null, converter: null });
+  const told = [
+    ...settled.flatMap(({ item, findings }) => findings.map((one) => ({ of: item, one }))),
+    ...found.flatMap(({ place, finding: one }) => {
+      const of = typeof place === 'object' ? items.find(({ id }) => id === place.vm) : undefined;
+      return [{ of: of ?? null, one }];
+    }),
+  ].filter(({ one }) => one.severity === 'blocker' || CHANGES.includes(one.code));
+  const stands = new Set<Finding>(
+    standing(
+      told.map(({ one }) => one),
+      plan.accept,
+    ).standing,
+  );
+  return told.flatMap(({ of, one }): PlanDifference[] =>
+    stands.has(one)
+      ? [
+          {
+            vm: of?.name ?? null,
+            id: of?.id ?? null,
+            side: 'cloud',
+            // On the host's side `vm` is the VM.
+            subject: one.subject === 'vm' ? 'server' : one.subject,
+            change: one.message,
+            code: one.code,
+            material: one.severity === 'blocker',
+          },
+        ]
+      : [],
+  );
 }
 
 /** A plan belongs to one project of one cloud: its names mean other things elsewhere. */

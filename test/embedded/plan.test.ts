@@ -149,6 +149,47 @@ describe.concurrent('a plan', () => {
     expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
   });
 
+  test('--diff tells what the cloud can no longer give, by the rules of check', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01', '--vm', 'web02', '--nic', 'ethernet0=lab-net');
+    const diff = async () => {
+      const ended = await lab.run(['plan', '--diff', path, '-f', 'json']);
+      const row = z.looseObject({ vm: z.string().nullable(), side: z.string(), code: z.string().nullable() });
+      const rows = z.array(row.extend({ subject: z.string(), material: z.boolean() })).parse(JSON.parse(ended.stdout));
+      const ofCloud = rows.filter(({ side }) => side === 'cloud');
+      return {
+        code: ended.code,
+        rows: ofCloud.map(({ vm, subject, code, material }) => [vm, subject, code, material]),
+      };
+    };
+    expect(await diff()).toEqual({ code: 0, rows: [] });
+    // What migrate makes by it is not in its way.
+    resultOf(await lab.run(['migrate', path, '--vm', 'web02', '--yes', '-f', 'json']));
+    expect(await diff()).toEqual({ code: 0, rows: [] });
+    const mac = /mac: "?([0-9a-f:]{17})/.exec(await readFile(path, 'utf8'))?.[1] ?? '';
+    const [port] = lab.cloud.state.ports;
+    if (!port) throw new Error('web02 has a port');
+    lab.cloud.state.ports.push({
+      ...port,
+      id: 'p-x',
+      name: 'another',
+      description: '',
+      mac_address: mac,
+      fixed_ips: [],
+    });
+    expect(await diff()).toEqual({ code: 0, rows: [['web01', 'ethernet0', 'cloud.mac_taken', false]] });
+    for (const project of lab.cloud.state.projects) project.quotas.volumes = 2;
+    const full = await diff();
+    expect(full.code).toBe(3);
+    expect(full.rows).toContainEqual([null, 'cloud', 'cloud.quota', true]);
+    const shown = await lab.run(['plan', '--diff', path]);
+    expect(shown.stdout).toMatch(/^all +cloud +cloud +.*\(cloud\.quota\) +true/m);
+    expect(shown.stderr).toContain('migrate refuses this plan. Free what is missing');
+    // Taken knowingly, it is none.
+    await writeFile(path, (await readFile(path, 'utf8')).replace('accept: []', 'accept: [cloud.quota]'));
+    expect(await diff()).toEqual({ code: 0, rows: [['web01', 'ethernet0', 'cloud.mac_taken', false]] });
+  });
+
   test('takes rules from a file, and writes why', async () => {
     const lab = await peers.lab();
     const rules = join(lab.dir, 'rules.yaml');
