@@ -84,7 +84,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
   const from =
     options.from === undefined
       ? { address: sourceTarget(app, source) }
-      : await readSavedHost(app, options.from, source);
+      : await readSavedHost(app, options.from, options, 'plan' in subject ? subject.plan.source : undefined);
   await withTools(app, options, async ({ terminal, session }) => {
     const result = await check(session('check', readSettings({}), source), {
       subject,

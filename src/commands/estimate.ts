@@ -74,7 +74,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
     import('../ui/index.js'),
   ]);
   const source = plan ? { ...addressOptions(plan.source), ...options } : options;
-  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, source);
+  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, options, plan?.source);
   await withTools(app, options, async ({ terminal, ctx, session }) => {
     if (saved) await warnOfAge(ctx, saved.savedAt);
     const made = await estimateVms(session('estimate', readSettings({}), source), {

@@ -90,7 +90,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
   const plan = planPath === undefined ? undefined : await readPlanFile(app, planPath);
   const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
   const source = plan ? { ...addressOptions(plan.source), ...options } : options;
-  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, source);
+  const saved = options.from === undefined ? undefined : await readSavedHost(app, options.from, options, plan?.source);
   const origin: GuideOrigin = {
     program: `stackferry ${app.version}`,
     variables: cloudVariables(app, options),

@@ -90,7 +90,7 @@ describe('the age of a saved inventory', () => {
 
     const markdown = await told('report', '--inventory', 'esx1.json', '-f', 'md');
     expect(markdown.stdout).toContain(`from esx1.json, an inventory saved on ${when}.\n\n**Warning**: `);
-    const report = await told('report', '--inventory', 'esx1.json', '-f', 'json');
+    const report = await told('report', '--from', 'esx1.json', '-f', 'json');
     expect(JSON.parse(report.stdout)).toMatchObject({ source: { kind: 'file', name: 'esx1.json', saved_at } });
   });
 
@@ -105,5 +105,40 @@ describe('the age of a saved inventory', () => {
     expect(live.stdout).not.toContain('saved');
     const estimate = await lab.run(['estimate', '--vm', 'web01', '--rate', '80MiB/s', '-f', 'json']);
     expect(JSON.parse(estimate.stdout)).toMatchObject({ inventory_saved_at: null });
+  });
+});
+
+describe('a plan and an inventory of another host', () => {
+  const USES = [['check'], ['estimate'], ['guide']];
+
+  test('do not go together, unless --esxi says that they do', async () => {
+    const lab = await peers.lab();
+    await save(lab);
+    expect((await offline(lab, 'plan', '--from', 'esx1.json', '--vm', 'web01', ...OPEN, '-o', 'plan.yaml')).code).toBe(
+      0,
+    );
+    for (const [command = ''] of USES) {
+      const ended = await offline(lab, command, 'plan.yaml', '--from', 'esx1.json');
+      expect(ended.code, `${command}: ${ended.stderr}`).toBe(0);
+    }
+    const port = String(lab.host.port);
+    for (const [host, ssh] of [
+      ['esx2.example.com', lab.host.port],
+      [lab.host.host, lab.host.port + 1],
+    ] as const) {
+      await save(lab, (saved) => Object.assign(saved.source, { host, port: ssh }));
+      for (const [command = ''] of ssh === lab.host.port ? USES : [['check']]) {
+        const ended = await offline(lab, command, 'plan.yaml', '--from', 'esx1.json');
+        expect([ended.code, ended.stdout], command).toEqual([3, '']);
+        expect(ended.stderr).toContain(
+          `esx1.json is an inventory of ${host}, SSH port ${ssh}, and the plan is for ${lab.host.host}, SSH port ${port}. (plan.other_host)`,
+        );
+        expect(ended.stderr).toContain(`--esxi ${lab.host.host}`);
+      }
+    }
+    for (const [command = ''] of USES) {
+      const said = await offline(lab, command, 'plan.yaml', '--from', 'esx1.json', '--esxi', lab.host.host);
+      expect(said.code, `${command}: ${said.stderr}`).toBe(0);
+    }
   });
 });
