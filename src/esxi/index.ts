@@ -14,5 +14,5 @@ export type {
   VmFacts,
   VmRecord,
 } from './inventory/schema.js';
-export { fitting, selectVms } from './inventory/select.js';
+export { fitting, selectVms, withoutSkipped } from './inventory/select.js';
 export type { PowerState } from './power-state.js';

@@ -1,5 +1,5 @@
 import { StackferryError, UsageError } from '../core/index.js';
-import { fitting, selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { fitting, selectVms, withoutSkipped, type Inventory, type VmRecord } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { chooseParts, findingOf, noParts, settleParts } from './check-choices.js';
 import { judge, type CheckResult, type Found } from './check-result.js';
@@ -249,7 +249,9 @@ function lookAtVms(
   { cloud, facts }: CloudSide,
 ): Looked[] {
   if (!inventory) return [];
-  const chosen = withoutExcluded(base, selectVms(inventory, subject.selectors), exclude);
+  // One that cannot be read is told among the others below.
+  const readable = withoutSkipped(inventory, subject.selectors);
+  const chosen = withoutExcluded(base, selectVms(inventory, readable), exclude);
   const skip = subject.skipDisks ?? [];
   if (chosen.length > 1 && skip.length > 0) {
     throw new UsageError(
@@ -259,7 +261,7 @@ function lookAtVms(
   }
   assertNames(subject.options.name, chosen.length);
   tellIdle(base, subject.rules, chosen);
-  const vms = cloud ? ofProject(base, chosen, subject.rules, cloud.project) : chosen;
+  const vms = cloud && chosen.length > 0 ? ofProject(base, chosen, subject.rules, cloud.project) : chosen;
   const context = { host: address.host, now: new Date(base.ctx.clock.now()) };
   const looked = vms.map((vm) => {
     const { labels, findings } = movingDisks(vm, skip);
@@ -272,7 +274,7 @@ function lookAtVms(
   return [...looked, ...skipped(inventory, subject.selectors, exclude)];
 }
 
-/** VMs that fit a glob, and that the inventory had to leave out: they must not be missing here in silence. */
+/** VMs that are named, or fit a glob, and that the inventory had to leave out: they must not be missing here in silence. */
 function skipped(inventory: Inventory, selectors: readonly string[], exclude: readonly string[]): Looked[] {
   const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
   return inventory.skipped

@@ -161,6 +161,19 @@ describe('check --vm', () => {
     expect(result.state).toBe('blocked');
   });
 
+  test('VMs that cannot be read are blockers like others, and hide nothing', async () => {
+    const lab = await peers.lab();
+    const result = await check(lab, 3, '--vm', 'bare', '--vm', 'gone', '--vm', 'rdm', ...OPEN);
+    expect(ofVm(result, 'bare')).toContain('vm.no_nic warning vm');
+    expect(ofVm(result, 'rdm')).toContain('disk.rdm_physical blocker scsi0:1');
+    expect(ofVm(result, 'gone')).toEqual(['vm.unreadable blocker vm']);
+    expect(result.summary).toMatchObject({ vms: 3, blocked: 2 });
+    const alone = await check(lab, 3, '--vm', 'gone', ...OPEN);
+    expect(ofVm(alone, 'gone')).toEqual(['vm.unreadable blocker vm']);
+    const moved = await lab.run(['migrate', '--vm', 'gone', ...OPEN, '--yes']);
+    expect([moved.code, moved.stderr]).toEqual([3, expect.stringContaining('(vm.unreadable)')]);
+  });
+
   test('--power-off: a running VM is no blocker', async () => {
     const lab = await peers.lab();
     const result = await check(lab, 0, '--vm', 'running', '--power-off', ...OPEN);

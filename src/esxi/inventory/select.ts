@@ -58,7 +58,7 @@ function matching<T extends Selectable>(items: readonly T[], selector: Selector)
 /**
  * The VMs that selectors name (`NAME`, a glob, `id:N`, `uuid:U`), each once, in the order of the selectors. Throws
  * `vm.ambiguous` (exit 2) where a name or uuid fits two VMs, `vm.not_found` (exit 2) with names that are near where
- * nothing fits, and `vm.unreadable` where what fits is a VM that the inventory had to skip.
+ * nothing fits, and `vm.unreadable` (exit 3) where what fits is a VM that the inventory had to skip.
  */
 export function selectVms<T extends Selectable>(
   inventory: { vms: readonly T[]; skipped?: readonly { id: string; name: string | null; reason: string }[] },
@@ -73,6 +73,19 @@ export function selectVms<T extends Selectable>(
     for (const vm of found) chosen.set(vm.id, vm);
   }
   return [...chosen.values()];
+}
+
+/**
+ * Those of the selectors that fit something else than VMs which the inventory had to skip alone: `selectVms` takes them,
+ * or says that they fit nothing.
+ */
+export function withoutSkipped(
+  inventory: { vms: readonly Selectable[]; skipped: readonly Selectable[] },
+  selectors: readonly string[],
+): string[] {
+  return selectors.filter(
+    (text) => fitting(inventory.vms, text).length > 0 || fitting(inventory.skipped, text).length === 0,
+  );
 }
 
 /** All that a selector fits, exact names before globs: none, one or several, which is for the caller to judge. */
@@ -110,7 +123,7 @@ function nothingFits(
     return new StackferryError(
       'vm.unreadable',
       `The VM ${JSON.stringify(skipped.name ?? `id:${skipped.id}`)} (id ${skipped.id}) cannot be read. ${skipped.reason}`,
-      { hint: 'Repair or register it anew on the host, then try again.' },
+      { hint: 'Repair or register it anew on the host, then try again.', exitCode: 3 },
     );
   }
   const near = nearNames(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StackferryError } from '../../../src/core/index.js';
-import { selectVms } from '../../../src/esxi/index.js';
+import { selectVms, withoutSkipped } from '../../../src/esxi/index.js';
 
 const vm = (id: string, name: string, uuid: string | null = null) => ({ id, name, uuid });
 const vms = [
@@ -68,10 +68,23 @@ describe('selectors', () => {
       expect(() => selectVms({ vms, skipped }, [text])).toThrow(
         expect.objectContaining({
           code: 'vm.unreadable',
+          exitCode: 3,
           message: expect.stringContaining('Its .vmx is empty.') as string,
         }) as Error,
       );
     }
+  });
+
+  it('are told apart by whether they fit more than what was skipped', () => {
+    const skipped = [
+      { id: '9', name: 'broken', reason: 'Its .vmx is empty.' },
+      { id: '10', name: 'web01', reason: 'Its .vmx is empty.' },
+    ];
+    expect(withoutSkipped({ vms, skipped }, ['broken', 'id:9', 'web01', '*o*', 'nobody'])).toEqual([
+      'web01',
+      '*o*',
+      'nobody',
+    ]);
   });
 
   it('find any name by itself, and throw nothing but our own errors', () => {
