@@ -12,6 +12,7 @@ const schema = z.object({
   ...globalSchema.shape,
   ...sourceSchema.shape,
   inventory: z.string().optional(),
+  from: z.string().optional(),
   run: z.array(z.string()).optional(),
   vm: z.array(z.string()).optional(),
   rate: z.string().optional(),
@@ -31,7 +32,8 @@ export function register(program: Command, app: App): void {
     )
     .argument('[run...]', 'run ids, or their beginnings')
     .option('--run <id>', 'the same as the argument (repeatable)', collect)
-    .option('--inventory <file>', 'a saved inventory, as inventory -f json writes it; - for stdin')
+    .option('--from <file>', 'a saved inventory (inventory --save, or what inventory -f json prints; - for stdin)')
+    .option('--inventory <file>', 'the same as --from')
     .option('--vm <selector>', 'only these (repeatable): a name, a glob, id:N or uuid:U', collect)
     .option('--rate <rate>', 'for the time to copy: 80MiB/s, 1Gbit/s; unset, what the runs reached, or an assumption')
     .addOption(
@@ -43,8 +45,8 @@ export function register(program: Command, app: App): void {
     'after',
     `
 Examples:
-  $ stackferry report --inventory esx1.json -o esx1.html
-  $ stackferry report --inventory esx1.json --vm 'web*' --rate 1Gbit/s -f md
+  $ stackferry report --from esx1.json -o esx1.html
+  $ stackferry report --from esx1.json --vm 'web*' --rate 1Gbit/s -f md
   $ stackferry report r7k2 -o r7k2.html
   $ stackferry report --esxi esx1 -o esx1.html
 `,
@@ -55,10 +57,8 @@ Examples:
 async function act(command: Command, app: App, words: string[]): Promise<void> {
   const options = read(command, schema);
   const runs = [...new Set([...words, ...(options.run ?? [])])];
-  if (options.inventory !== undefined && options.esxi !== undefined) {
-    throw new UsageError('Both --inventory and --esxi are given.', 'Name one: a file, or the host itself.');
-  }
-  if (options.inventory === undefined && runs.length === 0) nameASource(app, options);
+  const file = savedFile(options);
+  if (file === undefined && runs.length === 0) nameASource(app, options);
   const rate = options.rate === undefined ? undefined : parseRate(options.rate, '--rate');
   const format = options.format ?? formatOf(options.output);
   const [{ withTools }, { collectReport }, { renderReport }] = await Promise.all([
@@ -69,8 +69,8 @@ async function act(command: Command, app: App, words: string[]): Promise<void> {
   await withTools(app, options, async (tools) => {
     const report = await collectReport(tools, {
       runs,
-      file: options.inventory,
-      host: options.inventory === undefined && (runs.length === 0 || options.esxi !== undefined) ? options : undefined,
+      file,
+      host: file === undefined && (runs.length === 0 || options.esxi !== undefined) ? options : undefined,
       selectors: options.vm,
       rate,
     });
@@ -88,12 +88,25 @@ async function act(command: Command, app: App, words: string[]): Promise<void> {
   });
 }
 
+/** The saved inventory, by either of its two names. */
+function savedFile({ from, inventory, esxi }: Options): string | undefined {
+  const file = from ?? inventory;
+  if (from !== undefined && inventory !== undefined && from !== inventory) {
+    throw new UsageError('--from and --inventory name two files.', 'They mean the same: name one.');
+  }
+  if (file !== undefined && esxi !== undefined) {
+    const option = from === undefined ? '--inventory' : '--from';
+    throw new UsageError(`Both ${option} and --esxi are given.`, 'Name one: a file, or the host itself.');
+  }
+  return file;
+}
+
 /** Says of a bare `report` what it can be made of, before anything asks for a host. */
 function nameASource(app: App, options: Options): void {
   if (options.esxi !== undefined || app.env['STACKFERRY_ESXI'] || app.env['GOVC_URL']) return;
   throw new UsageError(
     'Nothing is named that a report could be made of.',
-    'Use --inventory FILE, a RUN (list them with: stackferry status), or --esxi HOST.',
+    'Use --from FILE, a RUN (list them with: stackferry status), or --esxi HOST.',
   );
 }
 

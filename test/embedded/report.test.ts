@@ -461,6 +461,8 @@ describe('of the program', () => {
     [['report'], 2, 'Nothing is named that a report could be made of.'],
     [['report', '--inventory', 'missing.json'], 2, 'There is no file missing.json.'],
     [['report', '--inventory', 'x.json', '--esxi', 'esx1'], 2, 'Both --inventory and --esxi are given.'],
+    [['report', '--from', 'x.json', '--esxi', 'esx1'], 2, 'Both --from and --esxi are given.'],
+    [['report', '--from', 'x.json', '--inventory', 'y.json'], 2, '--from and --inventory name two files.'],
     [['report', 'r0000000'], 2, 'There is no run r0000000'],
     [['report', '--inventory', '.'], 2, 'cannot be read'],
     [['report', '--inventory', '/dev/null'], 2, '/dev/null is empty.'],
