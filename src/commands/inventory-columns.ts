@@ -92,7 +92,9 @@ export function chosenColumns(format: 'table' | 'csv', names: readonly string[],
     const column = known.find((one) => bare(one.name) === bare(name));
     if (column) return column;
     const all = unique(known.map((one) => keyOf(one.name)));
-    throw new UsageError(`${option} ${name} is no column of the inventory.`, `Columns: ${all.join(', ')}.`);
+    const parts = name.split(',').map((part) => part.trim());
+    const repeat = parts.length > 1 ? `Repeat the option: ${parts.map((part) => `${option} ${part}`).join(' ')}. ` : '';
+    throw new UsageError(`${option} ${name} is no column of the inventory.`, `${repeat}Columns: ${all.join(', ')}.`);
   });
 }
 

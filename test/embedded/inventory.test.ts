@@ -60,7 +60,7 @@ describe.concurrent('which VMs, and in which order', () => {
     expect(none).toMatchObject({ code: 2, stdout: '' });
     expect(none.stderr).toContain('(vm.not_found)');
     const unreadable = await lab.run(['inventory', '--vm', 'gone']);
-    expect(unreadable.code).toBe(1);
+    expect(unreadable.code).toBe(3);
     expect(unreadable.stderr).toContain('(vm.unreadable)');
   });
 
@@ -135,6 +135,9 @@ describe.concurrent('which columns', () => {
     const wrong = await lab.run(['inventory', '-c', 'nmae', '-f', 'json']);
     expect(wrong).toMatchObject({ code: 2 });
     expect(wrong.stderr).toContain('--column nmae is no column');
+    const listed = await lab.run(['inventory', '-c', 'power,name']);
+    expect(listed).toMatchObject({ code: 2, stdout: '' });
+    expect(listed.stderr).toContain('Repeat the option: --column power --column name. Columns: name, ');
   });
 });
 
@@ -161,7 +164,7 @@ describe.concurrent('--save and --from', () => {
     expect((await offline('-f', 'json', '--vm', 'web??')).stdout).toBe(live.stdout);
     const table = await offline();
     expect(table.stdout).toMatch(/^db .* shut it down first \(vm\.powered_on\)$/m);
-    expect(table.stderr).toMatch(/^skipped {2}id:\d+ gone: /);
+    expect(table.stderr).toMatch(/^Saved on .*\nskipped {2}id:\d+ gone: /);
     expect((await offline('-c', 'name', '--sort-column', 'name:desc', '-f', 'csv')).stdout).toMatch(
       /^name\nweb10\nweb02\n/,
     );
