@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
 import { StackferryError, UsageError, messageOf, systemCode, writeWhole } from '../core/index.js';
@@ -46,7 +45,7 @@ export function register(program: Command, app: App): void {
     .option('--rules <file>', 'mapping rules (YAML): what goes where, said once for many VMs; see guides/mapping.md')
     .option('--accept <code[:subject]>', 'take a finding knowingly (repeatable); kept in the plan', collect)
     .option('--from <file>', 'plan from a saved inventory (inventory --save; - for stdin); the host is not asked')
-    .option('-o, --output <file>', 'write it here, and not on standard output')
+    .option('-o, --output <file>', 'write it here, with its schema for editors beside it, and not on standard output')
     .option('--force', 'with -o: write over a file that is there')
     .option('--diff <plan>', 'tell what has changed on the host or in the cloud since the plan was made')
     .option('--schema', 'print the JSON Schema of plan files, for editors')
@@ -101,10 +100,11 @@ async function act(command: Command, app: App): Promise<void> {
     );
   }
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
-  const [{ withTools }, { makePlan }, text] = await Promise.all([
+  const [{ withTools }, { makePlan }, text, { SCHEMA_NAME, writeSchemaBeside }] = await Promise.all([
     import('./tools.js'),
     import('../migration/make-plan.js'),
     import('./plan-file-text.js'),
+    import('./plan-schema-file.js'),
   ]);
   const rules = options.rules === undefined ? undefined : await readRulesFile(app, options.rules);
   const source =
@@ -122,12 +122,18 @@ async function act(command: Command, app: App): Promise<void> {
       ...(rules === undefined ? {} : { rules }),
       ...(options.accept === undefined ? {} : { accept: options.accept }),
     });
-    const output = await text.renderPlan(options.format ?? 'yaml', made, app.version, schemaPath);
+    const format = options.format ?? 'yaml';
+    const output = await text.renderPlan(format, made, app.version, `./${SCHEMA_NAME}`);
     const blockers = made.items.flatMap(({ vm, findings }) =>
       findings.filter(({ severity }) => severity === 'blocker').map((finding) => ({ vm, finding })),
     );
+    let ofSchema: string | null = null;
     if (options.output === undefined) terminal.out(output);
-    else await writeOut(resolve(app.cwd, options.output), output, options.force);
+    else {
+      const path = resolve(app.cwd, options.output);
+      await writeOut(path, output, options.force);
+      if (format === 'yaml') ofSchema = await writeSchemaBeside(path);
+    }
     if (terminal.quiet) return;
     for (const { vm, finding } of blockers) terminal.err(text.findingLine(vm.name, finding));
     const plan = options.output ?? 'PLAN';
@@ -135,6 +141,7 @@ async function act(command: Command, app: App): Promise<void> {
     if (options.output !== undefined) {
       terminal.err(`Wrote ${plan}: ${made.items.length} VM(s)${left}. Nothing was changed.\n`);
     }
+    if (ofSchema !== null) terminal.err(`${ofSchema}\n`);
     terminal.err(`Next: stackferry check ${plan}   then: stackferry migrate ${plan}\n`);
   });
 }
@@ -164,9 +171,6 @@ async function diff(app: App, options: z.infer<typeof schema>, path: string): Pr
     }
   });
 }
-
-/** The schema that the package brings along; a plan's first line names it, so that editors know its fields. */
-const schemaPath = fileURLToPath(new URL('../../guides/plan.schema.json', import.meta.url));
 
 /** Writes a file as a whole or not at all; one that is there is only replaced if that was asked for. */
 async function writeOut(path: string, text: string, force: boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -295,6 +295,27 @@ describe.concurrent('a plan', () => {
     const made = resultOf(await lab.run(['migrate', path, '--yes', '-f', 'json']));
     expect(lab.cloud.state.servers.map(({ name, id }) => [name, id])).toEqual([['other', made.vms[0]?.server_id]]);
     expect(counts(lab)).toEqual(ONE_OF_EACH);
+  });
+
+  test('has its schema beside it, and another file of that name stays', async () => {
+    const lab = await peers.lab();
+    const path = await planned(lab, '--vm', 'web01');
+    expect((await readFile(path, 'utf8')).split('\n')[0]).toBe('# yaml-language-server: $schema=./plan.schema.json');
+    const schema = join(lab.dir, 'plan.schema.json');
+    expect(await readFile(schema, 'utf8')).toBe((await lab.run(['plan', '--schema'])).stdout);
+    const again = async (before: string) => {
+      await writeFile(schema, before);
+      return lab.run(['plan', '--vm', 'web01', ...NETWORK, '-o', path, '--force']);
+    };
+    expect((await again('{"$id":"urn:stackferry:plan:1"}')).stderr).toContain('Wrote plan.schema.json beside it');
+    expect(JSON.parse(await readFile(schema, 'utf8'))).toHaveProperty('properties');
+    const kept = await again('{"mine":1}');
+    expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining('stays as it is') as string]);
+    expect(await readFile(schema, 'utf8')).toBe('{"mine":1}');
+    const [json, sub] = [join(lab.dir, 'json', 'plan.json'), join(lab.dir, 'json')];
+    await mkdir(sub);
+    expect((await lab.run(['plan', '--vm', 'web01', ...NETWORK, '-f', 'json', '-o', json])).code).toBe(0);
+    expect(await readdir(sub)).toEqual(['plan.json']);
   });
 
   test('is never written over unasked', async () => {
