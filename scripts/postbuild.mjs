@@ -1,6 +1,6 @@
 // After tsc: takes away what was built from files that are gone, builds what is missing although tsc's notes say that it
 // is there, copies what needs no compiler (the report's page, the helper of os-brick), and makes the program executable:
-// `bin` of package.json
+// `bin` of package.json names it, and a checkout runs it as it is.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';

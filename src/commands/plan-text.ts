@@ -68,13 +68,15 @@ function findingsOf(findings: readonly Finding[]): Line[] {
 }
 
 function linesOf(plan: Omit<DryRun, 'blocked'>): Line[] {
+  const isAttached = plan.via.way === 'cinder';
   return [
+    { step: 'via', what: plan.via.way, how: printable(plan.via.reason) },
     ...plan.disks.map((disk) => ({
-      step: 'export',
+      step: isAttached ? 'data' : 'export',
       what: `disk ${disk.label}`,
       how: `${disk.path ?? ''}, ${formatBytes(disk.allocated_bytes ?? disk.capacity_bytes ?? 0)} held`,
     })),
-    ...plan.images.map((image) => ({
+    ...(isAttached ? [] : plan.images).map((image) => ({
       step: 'image',
       what: printable(image.name),
       how: `${image.format} (${image.format_reason}), ${Object.keys(image.properties).length} properties`,

@@ -46,6 +46,7 @@ export async function printResult(
 
 /** What is known of a disk's bytes; of a volume from a given image no more than that it was made of it. */
 function proofText({ content_hash, image, image_hash, volume }: RunResult['vms'][number]['proof'][number]): string {
+  if (volume === 'equal') return `${content_hash ?? 'content hash not known'}  no image, volume read back equal`;
   const madeVolume = volume === 'not made' ? 'no volume' : 'volume not read back';
   if (content_hash === null && image === 'not made') {
     return volume === 'not made'

@@ -6,6 +6,7 @@ import type { Finding } from './findings/index.js';
 import { seenOf } from './plan/document/index.js';
 import { preflight, type PreflightVm, type TargetFacts } from './preflight/index.js';
 import { needSection, section, type RunContext } from './steps/step.js';
+import { transferOf } from './steps/transfer.js';
 
 /** Warnings that the step itself gives once it knows more (the new MAC): before it they are only told. */
 const TOLD_AGAIN = ['cloud.mac_taken', 'cloud.port_policy'];
@@ -63,7 +64,7 @@ function toBeMade({ state }: RunContext): PreflightVm {
     name: source.vm.name,
     vm: seenOf(source.vm),
     labels: source.labels,
-    images: needSection(state, 'images').filter(
+    images: (transferOf(state) === 'attached' ? [] : needSection(state, 'images')).filter(
       (image) => isLeft('image')(image) && volumes.some(({ label }) => label === image.label),
     ),
     volumes,

@@ -6,7 +6,14 @@ import { openOrBegin } from './choose-run.js';
 import { lookAtSource, noteSource, saidOf, takeAccepted, takePlan, type MigrateRequest } from './migrate.js';
 import type { WaitFor } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
-import type { CloudSection, ImageSection, PortSection, ServerSection, VolumeSection } from './plan/sections.js';
+import type {
+  CloudSection,
+  ImageSection,
+  PortSection,
+  ServerSection,
+  ViaSection,
+  VolumeSection,
+} from './plan/sections.js';
 import { blockerError, isOnWhatMoves, standingBlockers } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
 import { sameProject, type SessionBase } from './session.js';
@@ -23,6 +30,9 @@ export interface DryRun {
   /** An earlier run of this VM, and what `migrate` would do about it. */
   earlier: { run: string; state: RunResult['state']; begun: string; would: 'go_on' | 'make_nothing' } | null;
   disks: { label: string; path: string | null; capacity_bytes: number | null; allocated_bytes: number | null }[];
+  /** How the bytes would get into the volumes, and why so. */
+  via: ViaSection;
+  /** With `cinder` no image is made; the volumes get the properties. */
   images: ImageSection[];
   volumes: VolumeSection[];
   ports: PortSection[];
@@ -68,7 +78,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   try {
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));
-    await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
+    await ensureSections(rc, options, ['cloud', 'via', 'images', 'volumes', 'ports', 'server', 'boot']);
   } catch (error) {
     // What cannot move at all need not be mapped.
     throw blocked ?? error;
@@ -91,6 +101,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     disks: source.vm.disks
       .filter((disk) => labels.includes(disk.label))
       .map(({ label, path, capacity_bytes, allocated_bytes }) => ({ label, path, capacity_bytes, allocated_bytes })),
+    via: needSection(state, 'via'),
     images: needSection(state, 'images'),
     volumes: needSection(state, 'volumes'),
     ports: needSection(state, 'ports'),

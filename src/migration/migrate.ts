@@ -59,7 +59,8 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
     await takeSource(session, request.source, { powerOff: mayPowerOff(rc), accept });
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));
-    await ensureSections(rc, options, ['cloud', 'images', 'volumes', 'ports', 'server', 'boot']);
+    await ensureSections(rc, options, ['cloud', 'via', 'images', 'volumes', 'ports', 'server', 'boot']);
+    tellVia(rc);
     await checkTarget(rc, accept);
     if (request.confirm) await confirmGo(rc);
     await runSteps(rc, listSteps(rc.state));
@@ -178,6 +179,13 @@ export async function takePlan(rc: RunContext, planned: PlannedVm): Promise<void
 
 export function mayPowerOff(rc: RunContext): boolean {
   return rc.settings.powerOff || rc.settings.forceOff;
+}
+
+/** Where the bytes do not go through images: that, and why. */
+function tellVia(rc: RunContext): void {
+  const { way, reason } = needSection(rc.state, 'via');
+  if (way !== 'cinder') return;
+  rc.ctx.events.emit({ kind: 'notice', message: `The disks are written straight to the attached volumes: ${reason}.` });
 }
 
 /** One line that says what will happen, and the question. */

@@ -62,10 +62,11 @@ const prefixes: Record<Phase, string> = {
   server: 'server',
 };
 
-/** The phases that a run has: where its disks go in one pass, nothing is copied here, or nothing converted. */
+/** The phases that a run has: where its disks go in one pass, nothing is copied here, or nothing converted, or no image made. */
 export function phasesOf(state: RunState): readonly Phase[] {
   const transfer = transferOf(state);
   if (transfer === 'staged') return phases;
+  if (transfer === 'attached') return ['volume', 'server'];
   return [...(transfer === 'file' ? (['export'] as const) : []), 'upload', 'volume', 'server'];
 }
 
@@ -76,7 +77,13 @@ export function missingOf(state: RunState, phase: Phase): string[] {
     return steps.filter((key) => state.steps.get(key)?.state !== 'done');
   }
   const labels = section(state, 'source')?.labels ?? [];
-  const prefix = phase === 'export' && transferOf(state) === 'file' ? prefixes.convert : prefixes[phase];
+  const isAttached = transferOf(state) === 'attached';
+  const prefix =
+    isAttached && phase === 'volume'
+      ? 'data:'
+      : phase === 'export' && transferOf(state) === 'file'
+        ? prefixes.convert
+        : prefixes[phase];
   const missing = labels.filter((label) => state.steps.get(`${prefix}${label}`)?.state !== 'done');
   const last = phasesOf(state)[0];
   if (phase === last && state.plan.has('source') && state.steps.get('recheck')?.state !== 'done') {

@@ -17,6 +17,7 @@ export function resolveVm(
 ): ResolvedVm {
   const disks = vm.disks.filter((disk) => labels.includes(disk.label));
   return {
+    ...(options.via === undefined || options.via === 'auto' ? {} : { via: options.via }),
     images: resolveImages(vm, disks, options, context),
     volumes: resolveVolumes(vm, disks, options, facts),
     ports: resolvePorts(vm, options, facts),

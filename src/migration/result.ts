@@ -8,6 +8,7 @@ import { portResult } from './steps/port.js';
 import { serverResult } from './steps/server.js';
 import { section } from './steps/step.js';
 import { volumeResult } from './steps/volume.js';
+import { dataResult } from './steps/volume-data.js';
 import type { RunState } from './state/fold.js';
 import { strangeForm } from './strange-form.js';
 
@@ -47,7 +48,8 @@ export interface DiskProof {
   image_hash: string | null;
   /** What was compared with what, for the image. */
   compared: string | null;
-  volume: 'not read back' | 'not made';
+  /** `equal`: written at this machine, read back from the storage and compared. */
+  volume: 'equal' | 'not read back' | 'not made';
 }
 
 /**
@@ -74,7 +76,13 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
   const ports = results(state, 'port:', portResult).filter((item) => !isGone(state, item.port_id));
   const server = serverResult.safeParse(state.steps.get('server')?.result).data;
   const madeServer = state.resources.findLast((item) => item.resource === 'server' && !item.gone);
+  const written = new Map(
+    results(state, 'data:', dataResult)
+      .filter((item) => volumes.some(({ volume_id }) => volume_id === item.volume_id))
+      .map((item) => [item.label, item]),
+  );
   const hashOf = (label: string) =>
+    written.get(label)?.content_hash ??
     images.find((item) => item.label === label)?.content_hash ??
     converted.get(label)?.content_hash ??
     given.find((item) => item.label === label)?.content_hash ??
@@ -118,9 +126,17 @@ function vmResult(state: RunState, now: RunResult['state']): VmResult {
         label,
         content_hash: hashOf(label),
         image: image ? 'equal' : 'not made',
-        compared: image ? comparedText(image) : null,
+        compared: image
+          ? comparedText(image)
+          : written.has(label)
+            ? 'the content hash of the volume, read back, with that of the disk as it was read'
+            : null,
         image_hash: image?.hash_value ? `${image.hash_algorithm}:${image.hash_value}` : null,
-        volume: volumes.some((item) => item.label === label) ? 'not read back' : 'not made',
+        volume: written.has(label)
+          ? 'equal'
+          : volumes.some((item) => item.label === label)
+            ? 'not read back'
+            : 'not made',
       };
     }),
     warnings: [...new Map(state.warnings.map((item) => [`${item.code} ${item.message}`, item])).values()],

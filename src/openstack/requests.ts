@@ -19,7 +19,7 @@ export interface Requests {
   setBootable(id: string, bootable: boolean): Promise<ChangingRequest>;
   setImageMetadata(id: string, metadata: Readonly<Record<string, string>>): Promise<ChangingRequest>;
   /** What attaches a volume to this machine, and takes it away again: by Nova where it is a server of the cloud. */
-  attach(id: string, server: string | null, connector: Readonly<Record<string, unknown>>): Promise<ChangingRequest[]>;
+  attach(id: string, server: string | null, attachment: string): Promise<ChangingRequest[]>;
   detach(id: string, server: string | null, attachment: string): Promise<ChangingRequest[]>;
   createPort(input: CreatePort): Promise<ChangingRequest>;
   tagPort(id: string, marker: Marker): Promise<ChangingRequest>;
@@ -42,11 +42,12 @@ export function requestsOf(services: {
     createVolume: (input) => show(volume, createVolumeCall(input)),
     setBootable: (id, bootable) => show(volume, setBootableCall(id, bootable)),
     setImageMetadata: (id, metadata) => show(volume, setImageMetadataCall(id, metadata)),
-    attach: async (id, server, connector) =>
+    attach: async (id, server, attachment) =>
       server === null
         ? [
-            await show(volume, createAttachmentCall(id, connector)),
-            await show(volume, completeAttachmentCall('ATTACHMENT')),
+            // What os-brick says of this machine is asked for when it is used.
+            await show(volume, createAttachmentCall(id, {})),
+            await show(volume, completeAttachmentCall(attachment)),
           ]
         : [await show(compute, attachVolumeCall(server, id))],
     detach: async (id, server, attachment) => [

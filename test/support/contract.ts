@@ -38,7 +38,7 @@ const migratedVm = z.strictObject({
       image: z.enum(['equal', 'not made']),
       image_hash: z.string().nullable(),
       compared: z.string().nullable(),
-      volume: z.enum(['not read back', 'not made']),
+      volume: z.enum(['equal', 'not read back', 'not made']),
     }),
   ),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),

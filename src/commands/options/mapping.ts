@@ -59,7 +59,10 @@ export function addMappingOptions(command: Command): Command {
   addVolumeOptions(command);
   addServerOptions(command);
   return command.addOption(
-    new Option('--via <way>', 'how the bytes get into a volume: through an image').choices(['auto', 'glance']),
+    new Option(
+      '--via <way>',
+      'through an image (glance), or written to the attached volume (cinder); auto takes cinder on a server of the cloud',
+    ).choices(['auto', 'glance', 'cinder']),
   );
 }
 
@@ -82,7 +85,7 @@ export const mappingSchema = z.object({
   configDrive: z.boolean().optional(),
   start: z.boolean().optional(),
   waitFor: z.string().optional(),
-  via: z.enum(['auto', 'glance']).optional(),
+  via: z.enum(['auto', 'glance', 'cinder']).optional(),
 });
 
 /**
@@ -113,6 +116,7 @@ export async function readMapping(
   if (options.metadata) mapping.metadata = parseMetadata(options.metadata);
   if (options.name !== undefined) mapping.name = givenName(options.name);
   if (options.imageFormat !== undefined) mapping.imageFormat = options.imageFormat;
+  if (options.via !== undefined) mapping.via = options.via;
   if (options.configDrive !== undefined) mapping.configDrive = options.configDrive;
   if (options.start !== undefined && said('start')) mapping.start = options.start;
   if (options.waitFor !== undefined) mapping.waitFor = parseWaitFor(options.waitFor);

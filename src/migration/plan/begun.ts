@@ -10,8 +10,9 @@ export type MadePart = SectionName | 'flavor';
 /** Keys of the steps that read a part begin so. */
 const readers: Record<MadePart, string[]> = {
   source: ['source', 'export:', 'convert:'],
-  cloud: ['image:', 'volume:', 'port:', 'flavor', 'server'],
-  images: ['convert:', 'image:'],
+  cloud: ['image:', 'volume:', 'data:', 'port:', 'flavor', 'server'],
+  via: ['convert:', 'image:', 'volume:', 'data:'],
+  images: ['convert:', 'image:', 'data:'],
   volumes: ['volume:'],
   ports: ['port:'],
   flavor: ['flavor'],

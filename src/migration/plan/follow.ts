@@ -9,6 +9,7 @@ export const PLANNED = 'planned';
 
 /** What each part is in a plan file's entry. */
 const parts: Readonly<Record<Exclude<MadePart, 'source' | 'cloud'>, (planned: PlannedVm) => unknown>> = {
+  via: ({ via }) => ({ via }),
   images: ({ images }) => images,
   volumes: ({ volumes }) => volumes,
   ports: ({ ports }) => ports,
@@ -51,6 +52,8 @@ export async function followPlan(
 /** A part without its reasons and the time of its making, which say nothing of what is made. */
 function choicesOf(part: keyof typeof parts, value: unknown): unknown {
   switch (part) {
+    case 'via':
+      return { way: sections.via.parse(value).way };
     case 'images':
       return sections.images.parse(value).map((image) => ({
         ...without(image, ['format_reason', 'property_reasons']),

@@ -52,6 +52,8 @@ export interface MappingOptions {
   keyName?: string;
   name?: string;
   imageFormat: 'auto' | 'qcow2' | 'raw';
+  /** How the bytes get into the volumes; `auto` if unset. */
+  via?: 'auto' | 'glance' | 'cinder';
   configDrive: boolean;
   /** False: everything is made ready, but the server is not started. */
   start: boolean;

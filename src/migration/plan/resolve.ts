@@ -14,8 +14,10 @@ import { resolveBoot } from './resolve-boot.js';
 import { resolveImages } from './resolve-image.js';
 import { resolvePorts } from './resolve-ports.js';
 import { resolveServer } from './resolve-server.js';
+import { resolveVia } from './resolve-via.js';
 import { resolveVolumes } from './resolve-volumes.js';
-import { sections, waitForSchema, type CloudSection, type SectionName } from './sections.js';
+import { TRANSFER } from '../steps/transfer.js';
+import { sections, waitForSchema, type CloudSection, type SectionName, type ViaSection } from './sections.js';
 
 /** The mapping options as the journal keeps them: what was said on the command lines of this run, merged. */
 const savedOptions = z.object({
@@ -41,6 +43,7 @@ const savedOptions = z.object({
   keyName: z.string().exactOptional(),
   name: z.string().exactOptional(),
   imageFormat: z.enum(['auto', 'qcow2', 'raw']),
+  via: z.enum(['auto', 'glance', 'cinder']).exactOptional(),
   configDrive: z.boolean(),
   start: z.boolean(),
   waitFor: waitForSchema,
@@ -137,6 +140,7 @@ async function withMadeFlavor(rc: RunContext, name: SectionName, value: unknown)
 const inputs: Record<MadePart, (keyof MappingOptions)[]> = {
   source: [],
   cloud: [],
+  via: ['via'],
   images: ['imageFormat', 'hardware'],
   volumes: ['volumeType', 'volumeTypes', 'volumeZone'],
   ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
@@ -171,6 +175,7 @@ async function settled(rc: RunContext, name: SectionName): Promise<unknown> {
 
 async function settlePart(rc: RunContext, planned: PlannedVm, name: SectionName): Promise<unknown> {
   if (name === 'source' || name === 'cloud') return undefined;
+  if (name === 'via') return viaOf(rc, planned.via);
   let facts = knownFacts.get(rc);
   if (!facts) {
     facts = readCloudFacts(await rc.cloud(), { keypairs: planned.server.key_name !== null });
@@ -188,6 +193,8 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
       return section(rc.state, 'source');
     case 'cloud':
       return cloudSectionOf(await rc.cloud());
+    case 'via':
+      return viaOf(rc, options.via);
     case 'images': {
       const source = needSection(rc.state, 'source');
       return resolveImages(source.vm, movingDisks(rc), options, {
@@ -223,6 +230,15 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
       return resolveServer(vm, options, { flavors, keypairs, zones }, { host, id: vm.id });
     }
   }
+}
+
+/** A run that an older program began goes on as it was begun. */
+async function viaOf(rc: RunContext, wanted: MappingOptions['via']): Promise<ViaSection> {
+  if (!rc.state.plan.has('via') && (await hasBegun(rc, 'via'))) {
+    return { way: 'glance', reason: 'the run was begun so', server_id: null };
+  }
+  const canRead = rc.state.plan.get(TRANSFER) === 'direct';
+  return resolveVia(wanted ?? 'auto', canRead, { cloud: await rc.cloud(), ctx: rc.ctx });
 }
 
 function movingDisks(rc: RunContext) {

@@ -37,6 +37,14 @@ export const imageSection = z.object({
   property_reasons: z.record(z.string(), z.string()).exactOptional(),
 });
 
+/** How the bytes get into the volumes, once a run. Runs of older programs have none: theirs go through images. */
+export const viaSection = z.object({
+  way: z.enum(['glance', 'cinder']),
+  reason: z.string(),
+  /** With `cinder`: the server that this machine is, to which Nova attaches; null: os-brick connects. */
+  server_id: z.string().nullable(),
+});
+
 export const volumeSection = z.object({
   name: z.string(),
   label: z.string(),
@@ -92,6 +100,7 @@ export const bootSection = z.object({ wait_for: waitForSchema });
 export type SourceSection = z.infer<typeof sourceSection>;
 export type CloudSection = z.infer<typeof cloudSection>;
 export type ImageSection = z.infer<typeof imageSection>;
+export type ViaSection = z.infer<typeof viaSection>;
 export type VolumeSection = z.infer<typeof volumeSection>;
 export type PortSection = z.infer<typeof portSection>;
 export type ServerSection = z.infer<typeof serverSection>;
@@ -100,6 +109,7 @@ export type ServerSection = z.infer<typeof serverSection>;
 export const sections = {
   source: sourceSection,
   cloud: cloudSection,
+  via: viaSection,
   images: z.array(imageSection),
   volumes: z.array(volumeSection),
   ports: z.array(portSection),

@@ -5,6 +5,7 @@ import { runResult, type VmResult } from '../result.js';
 import type { RunState } from '../state/fold.js';
 import type { JournalLine } from '../state/journal-line.js';
 import { imageResult } from '../steps/image.js';
+import { readerOf } from '../steps/transfer.js';
 import { timelineOf } from './timeline.js';
 import type { Proof, ReportRun, ReportTarget } from './types.js';
 
@@ -29,7 +30,7 @@ export function reportRun({ state, lines, worker }: RunInput): ReportRun {
     vm: state.vm,
     source_host: part(state, 'source')?.host ?? null,
     target: targetOf(state, vm),
-    timeline: timelineOf(lines, worker !== null),
+    timeline: timelineOf(lines, worker !== null, (step) => step === readerOf(state, step.replace(/^[^:]*:/, ''))),
     proofs: proofsOf(state, vm),
     warnings: vm.warnings,
     error: vm.error,
@@ -115,7 +116,7 @@ function proofsOf(state: RunState, vm: VmResult): Proof[] {
   for (const { label, content_hash, image, image_hash, volume } of vm.proof) {
     const add = (claim: string, proved: boolean, detail: string) =>
       proofs.push({ subject: label, claim, proved, detail });
-    if (isDone(`export:${label}`)) {
+    if (isDone(readerOf(state, label))) {
       const detail = content_hash ?? 'no content hash is known';
       add('The disk was read whole from the host', content_hash !== null, detail);
     }
@@ -124,6 +125,7 @@ function proofsOf(state: RunState, vm: VmResult): Proof[] {
       const known = image_hash !== null && !image_hash.startsWith('none:');
       add('Glance holds what was sent', known, known ? image_hash : 'Glance shows no hash that can be compared');
     }
+    if (volume === 'equal') add('The volume holds what was read of the disk', true, content_hash ?? '');
     if (volume === 'not read back') {
       add('The volume holds the image', false, 'Cinder made it from the image; it was not read back');
     }

@@ -16,13 +16,23 @@ const titlesOfParts: Record<string, string> = {
   convert: 'Convert',
   image: 'Upload',
   volume: 'Make the volume',
+  data: 'Write the volume',
   port: 'Make the port',
 };
 
+/** Of the steps that read the disk from the host: with what they do in the same pass. */
+const titlesOfReaders: Record<string, string> = {
+  export: 'Copy from the host',
+  convert: 'Copy from the host',
+  image: 'Copy from the host and upload',
+  data: 'Copy from the host onto the volume',
+};
+
 /** "Upload · scsi0:0"; the step's own name where it is of a kind that is not known here. */
-function titleOf(step: string): string {
+function titleOf(step: string, readsHost: boolean): string {
   const [kind = '', ...label] = step.split(':');
-  const title = label.length === 0 ? titles[kind] : titlesOfParts[kind];
+  const ofPart = readsHost ? titlesOfReaders[kind] : titlesOfParts[kind];
+  const title = label.length === 0 ? titles[kind] : ofPart;
   if (title === undefined) return step;
   return label.length === 0 ? title : `${title} · ${label.join(':')}`;
 }
@@ -42,8 +52,13 @@ interface Attempt {
 /**
  * The attempts at each step, one after the other as the journal has them: a step that failed and was run again is there
  * twice. What was begun and never ended was cut off with its session, or runs now where `working` says so.
+ * @param readsHost whether a step is the one that reads its disk from the host
  */
-export function timelineOf(lines: readonly JournalLine[], working: boolean): ReportRun['timeline'] {
+export function timelineOf(
+  lines: readonly JournalLine[],
+  working: boolean,
+  readsHost: (step: string) => boolean,
+): ReportRun['timeline'] {
   const attempts = attemptsOf(lines, working);
   const steps: TimelineStep[] = [];
   const pauses: ReportRun['timeline']['pauses'] = [];
@@ -59,7 +74,8 @@ export function timelineOf(lines: readonly JournalLine[], working: boolean): Rep
     const took = seconds ?? length;
     steps.push({
       step,
-      title: titleOf(step),
+      title: titleOf(step, readsHost(step)),
+      from_host: readsHost(step),
       state,
       started_at: new Date(start).toISOString(),
       seconds: round(took),
@@ -115,8 +131,8 @@ function attemptsOf(lines: readonly JournalLine[], working: boolean): Attempt[] 
 
 /** What went through the step: a conversion reads the whole disk, the others what they send or fetch. */
 function bytesOf(step: string, result: unknown): number | null {
-  // The look at the source tells how much there is, and reads none of it.
-  if (step === 'source') return null;
+  // The looks at the source tell how much there is, and read none of it.
+  if (step === 'source' || step === 'recheck') return null;
   const { read_bytes: read, bytes } = withBytes.safeParse(result).data ?? {};
   if (step.startsWith('convert:')) return read ?? withCapacity.safeParse(result).data?.capacity_bytes ?? null;
   return read ?? bytes ?? null;

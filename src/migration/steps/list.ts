@@ -10,6 +10,7 @@ import { serverStep } from './server.js';
 import { recheckStep, sourceStep } from './source.js';
 import { transferOf } from './transfer.js';
 import { volumeStep } from './volume.js';
+import { dataStep } from './volume-data.js';
 
 /** The phases of a run, as the step commands name them. */
 export const phases = ['export', 'convert', 'upload', 'volume', 'server'] as const;
@@ -26,6 +27,7 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   const steps: Step[] = [];
   const transfer = transferOf(state);
   const isDirect = transfer === 'direct';
+  const isAttached = transfer === 'attached';
   if (source && isDirect && wants('upload')) steps.push(sourceStep(state));
   if (source && transfer === 'file' && wants('export')) {
     const images = section(state, 'images') ?? [];
@@ -37,10 +39,15 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   if (source && transfer === 'staged' && wants('convert')) {
     for (const image of section(state, 'images') ?? []) steps.push(convertStep(state, image.label));
   }
-  if (wants('upload')) for (const image of section(state, 'images') ?? []) steps.push(imageStep(state, image.label));
+  if (!isAttached && wants('upload'))
+    for (const image of section(state, 'images') ?? []) steps.push(imageStep(state, image.label));
   if (source && isDirect && wants('upload')) steps.push(recheckStep(state));
-  if (wants('volume'))
-    for (const volume of section(state, 'volumes') ?? []) steps.push(volumeStep(state, volume.label));
+  if (wants('volume')) {
+    const volumes = section(state, 'volumes') ?? [];
+    if (isAttached) steps.push(sourceStep(state));
+    steps.push(...volumes.map(({ label }) => volumeStep(state, label)));
+    if (isAttached) steps.push(...volumes.map(({ label }) => dataStep(state, label)), recheckStep(state));
+  }
   if (wants('server')) {
     for (const port of section(state, 'ports') ?? []) steps.push(portStep(state, port.label));
     if (server?.start === true) {

@@ -4,6 +4,7 @@ import type { Cloud, CreateServer, Server } from '../../openstack/index.js';
 import { portResult } from './port.js';
 import { assertSourceUnchanged } from './source.js';
 import { madeBy, needSection, placeholder, section, type RunContext, type Step } from './step.js';
+import { transferOf } from './transfer.js';
 import { volumeResult } from './volume.js';
 
 export const serverResult = z.object({ server_id: z.string(), name: z.string(), status: z.string() });
@@ -22,6 +23,11 @@ export function volumeIds(state: RunContext['state']): string[] {
   );
 }
 
+/** The steps by which a volume comes to hold its disk. */
+function filledBy(state: RunContext['state'], label: string): string[] {
+  return [`volume:${label}`, ...(transferOf(state) === 'attached' ? [`data:${label}`] : [])];
+}
+
 /** A Nova server that boots from its first volume, with all others in order and a port for each NIC. */
 export function serverStep(state: RunContext['state']): Step {
   const planned = needSection(state, 'server');
@@ -31,7 +37,9 @@ export function serverStep(state: RunContext['state']): Step {
     kind: 'server',
     subject: `server ${planned.name}`,
     needs: [
-      ...(state.plan.has('given_volumes') ? [] : (section(state, 'volumes') ?? []).map((v) => `volume:${v.label}`)),
+      ...(state.plan.has('given_volumes')
+        ? []
+        : (section(state, 'volumes') ?? []).flatMap(({ label }) => filledBy(state, label))),
       ...ports.map((port) => `port:${port.label}`),
       ...(planned.create_flavor ? ['flavor'] : []),
     ],

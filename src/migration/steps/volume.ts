@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Cloud, CreateVolume, Volume } from '../../openstack/index.js';
 import type { VolumeSection } from '../plan/sections.js';
 import { imageResult } from './image.js';
+import { transferOf } from './transfer.js';
 import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
 
 export const volumeResult = z.object({ label: z.string(), volume_id: z.string(), size_gib: z.number() });
@@ -16,16 +17,17 @@ export function imageIdOf(state: RunContext['state'], label: string): string {
   return image?.image_id ?? imageResult.parse(state.steps.get(`image:${label}`)?.result).image_id;
 }
 
-/** A Cinder volume from the disk's image. */
+/** A Cinder volume from the disk's image; a blank one where the disk is written to it at this machine. */
 export function volumeStep(state: RunContext['state'], label: string): Step {
   const key = `volume:${label}`;
   const planned = needSection(state, 'volumes').find((item) => item.label === label);
   if (!planned) throw new Error(`no volume planned for ${label}`);
+  const isBlank = transferOf(state) === 'attached';
   return {
     key,
     kind: 'volume',
     subject: `volume ${planned.name}`,
-    needs: state.plan.has('given_images') ? [] : [`image:${label}`],
+    needs: isBlank || state.plan.has('given_images') ? [] : [`image:${label}`],
     holds: async (rc, result) => {
       const parsed = volumeResult.safeParse(result);
       if (!parsed.success) return false;
@@ -40,18 +42,20 @@ export function volumeStep(state: RunContext['state'], label: string): Step {
         option: '--timeout-volume',
         label: `volume ${planned.name} to become available`,
       });
-      if ((ready.bootable === 'true') !== planned.boot) await cloud.volumes.setBootable(ready.id, planned.boot);
+      // Of a blank one that is said once it holds the disk.
+      if (!isBlank && (ready.bootable === 'true') !== planned.boot)
+        await cloud.volumes.setBootable(ready.id, planned.boot);
       const result: VolumeResult = { label, volume_id: ready.id, size_gib: ready.size };
       return { result, summary: `${ready.size} GiB, available` };
     },
     preview: async (rc) => {
       const { requests } = await rc.cloud();
       const made = rc.state.steps.get(`image:${label}`)?.state === 'done' || rc.state.plan.has('given_images');
-      const imageId = made ? imageIdOf(rc.state, label) : placeholder('image', label);
+      const imageId = isBlank ? null : made ? imageIdOf(rc.state, label) : placeholder('image', label);
       const id = placeholder('volume', label);
       const calls = [await requests.createVolume(volumeInput(rc.run, key, planned, imageId))];
       // Cinder marks a volume that is made of an image bootable.
-      if (!planned.boot) calls.push(await requests.setBootable(id, false));
+      if (!isBlank && !planned.boot) calls.push(await requests.setBootable(id, false));
       return calls.map((call) => ({ step: key, ...call }));
     },
     undo: async (rc) => {
@@ -65,16 +69,17 @@ async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: st
   const planned = needSection(rc.state, 'volumes').find((item) => item.label === label);
   if (!planned) throw new Error(`no volume planned for ${label}`);
   await rc.record({ kind: 'intent', step: key, resource: 'volume', name: planned.name });
-  const volume = await cloud.volumes.create(volumeInput(rc.run, key, planned, imageIdOf(rc.state, label)));
+  const imageId = transferOf(rc.state) === 'attached' ? null : imageIdOf(rc.state, label);
+  const volume = await cloud.volumes.create(volumeInput(rc.run, key, planned, imageId));
   await rc.record({ kind: 'made', step: key, resource: 'volume', id: volume.id, name: planned.name });
   return volume;
 }
 
-function volumeInput(run: string, key: string, planned: VolumeSection, imageId: string): CreateVolume {
+function volumeInput(run: string, key: string, planned: VolumeSection, imageId: string | null): CreateVolume {
   return {
     name: planned.name,
     sizeGib: planned.size_gib,
-    imageId,
+    ...(imageId === null ? {} : { imageId }),
     ...(planned.type === null ? {} : { volumeType: planned.type }),
     ...(planned.zone === null ? {} : { availabilityZone: planned.zone }),
     marker: { run, step: key },

@@ -31,6 +31,7 @@ export interface Attachments {
   complete(id: string): Promise<void>;
   /** Ends an attachment; false if it was gone already. */
   delete(id: string): Promise<boolean>;
+  has(microversion: string): Promise<boolean>;
   /** The address of the service, to find the way to it. */
   endpoint(): Promise<string>;
 }
@@ -82,6 +83,7 @@ export function attachmentsOf(service: Service): Attachments {
       return answer.status !== 404;
     },
 
+    has: (microversion) => service.has(microversion),
     endpoint: () => service.baseUrl(),
   };
   return attachments;

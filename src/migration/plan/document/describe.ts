@@ -7,6 +7,7 @@ import type { PlannedVm, SeenVm } from './schema.js';
 
 /** The resolved parts of one VM's plan, as the steps read them. */
 export interface ResolvedVm {
+  via?: 'glance' | 'cinder';
   images: ImageSection[];
   volumes: VolumeSection[];
   ports: PortSection[];
@@ -24,6 +25,7 @@ export function describeVm(
   return {
     vm: seenOf(vm),
     skip_disks: [...skipped],
+    ...(resolved.via === undefined ? {} : { via: resolved.via }),
     images: resolved.images.map(({ label, name, format, min_disk_gib, properties }) => ({
       label,
       name,

@@ -123,6 +123,10 @@ const waitFor = z.string().refine(
 export const plannedVm = z.strictObject({
   vm: seenVm.describe('The VM when the plan was made. migrate refuses where it has changed materially'),
   skip_disks: z.array(label).describe('Disks that stay behind on purpose'),
+  via: z
+    .enum(['auto', 'glance', 'cinder'])
+    .exactOptional()
+    .describe('How the bytes get into the volumes: through images, or written to the attached volumes; auto if unset'),
   images: z.array(plannedImage).min(1),
   volumes: z.array(plannedVolume).min(1).describe("In the guest's order"),
   ports: z.array(plannedPort).describe("In the guest's order"),

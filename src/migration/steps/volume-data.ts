@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { GIB, StackferryError, formatBytes, messageOf, throwIfAborted } from '../../core/index.js';
+import { ChunkManifest, fillTarget, targetDiffers, type Filled, type RangeList } from '../../disk/index.js';
+import type { DiskPlan } from '../../esxi/export/types.js';
+import { openRemoteDisk, type RemoteDisk } from '../../esxi/read/index.js';
+import type { Cloud } from '../../openstack/index.js';
+import {
+  BackendDoor,
+  ServerDoor,
+  VolumeTarget,
+  clearAttachments,
+  type AttachedVolume,
+  type VolumeDoor,
+} from '../../openstack/attach/index.js';
+import type { ImageSection } from '../plan/sections.js';
+import { readBack } from './read-back.js';
+import { readingOf } from './reading.js';
+import { exportPlan, readSourceFiles } from './source.js';
+import { madeBy, needSection, placeholder, type PlannedCall, type RunContext, type Step } from './step.js';
+import { blankSection } from './transfer.js';
+import { volumeResult } from './volume.js';
+
+export const dataResult = z.object({
+  label: z.string(),
+  volume_id: z.string(),
+  /** Which machine wrote: a server of the cloud, or one that reaches the storage. */
+  door: z.enum(['server', 'backend']),
+  /** Of the disk, read back from the volume and equal to what was read of the source. */
+  content_hash: z.string(),
+  capacity_bytes: z.number(),
+  /** Read from the host by the session that ended it. */
+  read_bytes: z.number(),
+  /** Written by earlier sessions and proved to be there. */
+  kept_bytes: z.number(),
+});
+export type DataResult = z.infer<typeof dataResult>;
+
+const blank = z.object({ volume_id: z.string(), source: z.string() });
+
+/** The disk of a volume, from the host onto the volume at this machine: written, read back, compared, and let go. */
+export function dataStep(state: RunContext['state'], label: string): Step {
+  const key = `data:${label}`;
+  const volume = needSection(state, 'volumes').find((item) => item.label === label);
+  if (!volume) throw new Error(`no volume planned for ${label}`);
+  return {
+    key,
+    kind: 'data',
+    subject: `disk ${label} into volume ${volume.name}`,
+    needs: ['source', `volume:${label}`],
+    holds: async (rc, result) => {
+      const parsed = dataResult.safeParse(result);
+      if (!parsed.success || volumeIdOf(rc, label) !== parsed.data.volume_id) return false;
+      const there = await (await rc.cloud()).volumes.find(parsed.data.volume_id);
+      return there !== undefined && !there.status.startsWith('error');
+    },
+    run: async (rc) => {
+      const cloud = await rc.cloud();
+      const id = volumeIdOf(rc, label);
+      if (id === null) throw new Error(`run ${rc.run} has no volume for ${label}`);
+      await endAttachments(rc, cloud, key, id);
+      await cloud.volumes.waitAvailable(id, { timeoutMs: rc.settings.timeouts.volumeMs, option: '--timeout-volume' });
+      const door = doorOf(rc, cloud);
+      const filled = await withVolume(
+        rc,
+        door,
+        { key, id, name: volume.name, bytes: volume.size_gib * GIB },
+        (target) => fill(rc, label, id, target),
+      );
+      const image = needSection(rc.state, 'images').find((item) => item.label === label);
+      await cloud.volumes.waitAvailable(id, { timeoutMs: rc.settings.timeouts.volumeMs, option: '--timeout-volume' });
+      await cloud.volumes.setImageMetadata(id, imageMetadata(image));
+      await cloud.volumes.setBootable(id, volume.boot);
+      const result: DataResult = {
+        label,
+        volume_id: id,
+        door: door.kind,
+        content_hash: filled.contentHash,
+        capacity_bytes: filled.capacityBytes,
+        read_bytes: filled.readBytes,
+        kept_bytes: filled.keptBytes,
+      };
+      const kept = filled.keptBytes === 0 ? '' : `${formatBytes(filled.keptBytes)} there from before, `;
+      return { result, summary: `${formatBytes(filled.readBytes)} read and written, ${kept}read back equal` };
+    },
+    preview: (rc) => preview(rc, key, label, volume.boot),
+    undo: async (rc) => {
+      const cloud = await rc.cloud();
+      for (const { id } of madeBy(rc.state, `volume:${label}`, 'volume')) {
+        if (id !== null) await endAttachments(rc, cloud, key, id);
+      }
+      await rm(manifestPath(rc, label), { force: true });
+    },
+  };
+}
+
+/** The volume that the volume step made; null where it is not there yet. */
+function volumeIdOf(rc: RunContext, label: string): string | null {
+  return volumeResult.safeParse(rc.state.steps.get(`volume:${label}`)?.result).data?.volume_id ?? null;
+}
+
+function doorOf(rc: RunContext, cloud: Cloud): VolumeDoor {
+  const { server_id: server } = needSection(rc.state, 'via');
+  return server === null ? new BackendDoor(cloud, rc.ctx) : new ServerDoor(cloud, rc.ctx, server);
+}
+
+/** Ends what an earlier session left attached: the lock of the run says that no other one is at it. */
+async function endAttachments(rc: RunContext, cloud: Cloud, key: string, volumeId: string): Promise<void> {
+  const { server_id: server } = needSection(rc.state, 'via');
+  for (const id of await clearAttachments(cloud, rc.ctx, volumeId, server)) {
+    // One that was made and not noted is told of now, so that the journal has its end as well.
+    await rc.record({ kind: 'made', step: key, resource: 'attachment', id, name: volumeId });
+  }
+  // Also those that ended before that was noted, or that went with their volume.
+  for (const { id } of madeBy(rc.state, key, 'attachment')) {
+    if (id !== null) await rc.record({ kind: 'gone', step: key, resource: 'attachment', id });
+  }
+}
+
+/** Attaches the volume, opens it, and lets it go again, however the work ends. */
+async function withVolume<T>(
+  rc: RunContext,
+  door: VolumeDoor,
+  volume: { key: string; id: string; name: string; bytes: number },
+  work: (target: VolumeTarget) => Promise<T>,
+): Promise<T> {
+  const { key, id, name, bytes } = volume;
+  await rc.record({ kind: 'intent', step: key, resource: 'attachment', name: id });
+  const attached = await door.attach({ id, bytes }, (made) =>
+    rc.record({ kind: 'made', step: key, resource: 'attachment', id: made, name: id }),
+  );
+  let result: T;
+  try {
+    const target = await VolumeTarget.open(rc.ctx, attached.path, { name: `volume ${name}`, bytes });
+    try {
+      result = await work(target);
+    } finally {
+      await target.close();
+    }
+  } catch (error) {
+    await release(rc, key, attached).catch((more: unknown) => {
+      rc.ctx.log.debug(`attachment ${attached.id} stays: ${messageOf(more)}`);
+    });
+    throw error;
+  }
+  await release(rc, key, attached);
+  return result;
+}
+
+async function release(rc: RunContext, key: string, attached: AttachedVolume): Promise<void> {
+  await attached.release();
+  await rc.record({ kind: 'gone', step: key, resource: 'attachment', id: attached.id });
+}
+
+interface FilledVolume extends Filled {
+  capacityBytes: number;
+}
+
+/** Writes what holds data, makes zeros of the rest where it is not known to be, and compares what is there. */
+async function fill(rc: RunContext, label: string, id: string, target: VolumeTarget): Promise<FilledVolume> {
+  const host = await rc.host();
+  const disk = (await exportPlan(rc)).disks.find((item) => item.label === label);
+  if (!disk) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
+  const reading = readingOf(rc);
+  const remote: RemoteDisk = await readSourceFiles(rc, () => openRemoteDisk(host.shell, disk, rc.ctx, reading));
+  for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
+  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
+  const { capacityBytes } = disk;
+  if (capacityBytes > target.bytes) {
+    throw new StackferryError(
+      'disk.too_large',
+      `Disk ${label} has ${capacityBytes} bytes, and its volume ${target.bytes}.`,
+      {
+        hint: 'The disk has grown since the volume was made: undo the run and begin anew.',
+      },
+    );
+  }
+  const source = stateOf(disk);
+  const isBlank = await knownBlank(rc, label, { volume_id: id, source }, target);
+  const filled = await withProgress(rc, `data:${label}`, `write ${target.name}`, data.bytes, async (onBytes) => {
+    const manifest = await ChunkManifest.open(manifestPath(rc, label), { capacityBytes, source, target: id });
+    try {
+      const read = (wanted: RangeList) => remote.pieces(wanted, reading);
+      const request = { capacityBytes, data, read, target, isBlank, manifest, signal: rc.ctx.signal, onBytes };
+      const done = await readSourceFiles(rc, () => fillTarget(request));
+      if (!isBlank) await target.zero(capacityBytes, target.bytes - capacityBytes);
+      return done;
+    } finally {
+      await manifest.close();
+    }
+  });
+  throwIfAborted(rc.ctx.signal);
+  await target.forget();
+  const hash = await withProgress(rc, `proof:${label}`, `read ${target.name} back`, data.bytes, (onBytes) =>
+    readBack(target, { capacityBytes, data, signal: rc.ctx.signal, onBytes }),
+  );
+  if (hash !== filled.contentHash) throw targetDiffers(target.name);
+  return { ...filled, capacityBytes };
+}
+
+/**
+ * Whether the volume reads as zeros where this run has not written: it had no block stored when it came, and all that was
+ * written since is of this state of the source. Cinder promises no zeros: a thick LVM volume holds what was there before.
+ */
+async function knownBlank(
+  rc: RunContext,
+  label: string,
+  now: z.infer<typeof blank>,
+  target: VolumeTarget,
+): Promise<boolean> {
+  if (target.isUntouched) {
+    await rc.record({ kind: 'plan', section: blankSection(label), value: now });
+    return true;
+  }
+  const before = blank.safeParse(rc.state.plan.get(blankSection(label))).data;
+  return before?.volume_id === now.volume_id && before.source === now.source;
+}
+
+/** A word for the state of all files of the disk: another one as soon as one of them is written to. */
+function stateOf(disk: DiskPlan): string {
+  const tokens = disk.links.flatMap((link) => [
+    [link.remotePath, link.token],
+    ...link.extents.map((extent) => [extent.remotePath, extent.token]),
+  ]);
+  return createHash('sha256').update(JSON.stringify(tokens)).digest('hex');
+}
+
+function manifestPath(rc: RunContext, label: string): string {
+  return join(rc.dir, `${label.replace(':', '-')}.chunks`);
+}
+
+async function withProgress<T>(
+  rc: RunContext,
+  task: string,
+  label: string,
+  total: number,
+  work: (onBytes: (bytes: number) => void) => Promise<T>,
+): Promise<T> {
+  const start = rc.ctx.clock.now();
+  let done = 0;
+  let ok = false;
+  rc.ctx.events.emit({ kind: 'bytes.started', task, label, total, done });
+  try {
+    const result = await work((bytes) => {
+      done += bytes;
+      rc.ctx.events.emit({ kind: 'bytes.progress', task, done, total });
+    });
+    ok = true;
+    return result;
+  } finally {
+    rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
+  }
+}
+
+/** What Cinder would have copied from the image. */
+function imageMetadata(image: ImageSection | undefined): Record<string, string> {
+  return image ? { ...image.properties, min_disk: String(image.min_disk_gib) } : {};
+}
+
+async function preview(rc: RunContext, key: string, label: string, boot: boolean): Promise<PlannedCall[]> {
+  const { requests } = await rc.cloud();
+  const { server_id: server } = needSection(rc.state, 'via');
+  const id = volumeIdOf(rc, label) ?? placeholder('volume', label);
+  const image = needSection(rc.state, 'images').find((item) => item.label === label);
+  const attachment = placeholder('attachment', label);
+  const calls = [
+    ...(await requests.attach(id, server, attachment)),
+    ...(await requests.detach(id, server, attachment)),
+    await requests.setImageMetadata(id, imageMetadata(image)),
+    await requests.setBootable(id, boot),
+  ];
+  return calls.map((call) => ({ step: key, ...call }));
+}
