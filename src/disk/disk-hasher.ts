@@ -1,21 +1,23 @@
-import { webcrypto } from 'node:crypto';
 import { CHUNK_BYTES, ContentHasher, isZero } from './content-hash.js';
+import { ChunkDigestThread } from './digest-thread.js';
 import type { DiskPiece } from './disk-layout.js';
 
-/** Chunks whose digests are being computed at once: one for each thread of Node's pool. */
-const AT_ONCE = 4;
+/** Chunks whose digests may be waited for at once. */
+const AT_ONCE = 1;
 
 /** Told of each chunk that holds data, in order; a chunk without any is not told of. */
 export type OnChunk = (index: number, digest: Buffer) => void;
 
 /**
  * Hashes a disk from the pieces of it that hold data, in order; what no piece covers is zeros and costs nothing. The
- * digests of the chunks are computed on the threads of Node's pool, beside the work of the program.
+ * digests of the chunks are computed on a thread of their own, beside the work of the program. Call `digest` or `close`
+ * in the end.
  */
 export class DiskHasher {
   readonly #capacityBytes: number;
   readonly #onChunk: OnChunk | undefined;
   readonly #content = new ContentHasher();
+  readonly #thread = new ChunkDigestThread();
   /** Chunks up to here are in the content hash, or on their way into it. */
   #next = 0;
   /** The chunk that is not complete: copied together, for a part of it alone cannot be hashed. */
@@ -30,13 +32,18 @@ export class DiskHasher {
 
   /** Passes pieces on, unchanged. */
   async *through(pieces: AsyncIterable<DiskPiece>): AsyncGenerator<DiskPiece> {
-    for await (const piece of pieces) {
-      await this.update(piece);
-      yield piece;
+    try {
+      for await (const piece of pieces) {
+        await this.update(piece);
+        yield piece;
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
     }
   }
 
-  /** The next piece; none may cross the end of a 4 MiB chunk. The bytes may be changed once this has returned. */
+  /** The next piece; none may cross the end of a 4 MiB chunk. Bytes of the ring must not be changed, others may be. */
   async update({ offset, bytes }: DiskPiece): Promise<void> {
     const index = Math.floor(offset / CHUNK_BYTES);
     const end = offset + bytes.length;
@@ -61,8 +68,14 @@ export class DiskHasher {
   async digest(): Promise<string> {
     await this.#close();
     while (this.#line.length > 0) await this.#settle();
+    await this.close();
     this.#content.zeros(this.#capacityBytes - this.#next * CHUNK_BYTES);
     return this.#content.digest();
+  }
+
+  /** Ends the thread. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#thread.close();
   }
 
   #length(index: number): number {
@@ -77,8 +90,7 @@ export class DiskHasher {
 
   async #put(index: number, bytes: Buffer): Promise<void> {
     if (isZero(bytes)) return;
-    // The bytes are copied by this call, before it returns.
-    const digest = webcrypto.subtle.digest('SHA-256', bytes).then((answer) => Buffer.from(answer));
+    const digest = this.#thread.digest(bytes);
     digest.catch(() => undefined); // told by whoever waits for it
     this.#line.push({ index, digest });
     if (this.#line.length > AT_ONCE) await this.#settle();

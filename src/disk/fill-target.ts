@@ -1,4 +1,5 @@
 import { MIB, StackferryError, throwIfAborted } from '../core/index.js';
+import { releaseChunkBuffer } from './chunk-buffers.js';
 import { CHUNK_BYTES, chunkDigest, isZero } from './content-hash.js';
 import { DiskHasher } from './disk-hasher.js';
 import type { DiskPiece } from './disk-layout.js';
@@ -88,6 +89,9 @@ class Filling {
       }
       if (!isBlank) await this.#zero(done, capacityBytes - done);
       if (next.done !== true) throw new RangeError('more pieces than were wanted');
+    } catch (error) {
+      await this.#hasher.close();
+      throw error;
     } finally {
       await pieces.return?.();
     }
@@ -110,6 +114,7 @@ class Filling {
   async #put({ offset, bytes }: DiskPiece): Promise<void> {
     const { target, manifest, onBytes } = this.#request;
     await Promise.all([target.write(offset, bytes), this.#hasher.update({ offset, bytes })]);
+    releaseChunkBuffer(bytes);
     this.#read += bytes.length;
     this.#unsaved += bytes.length;
     onBytes(bytes.length);

@@ -46,3 +46,4 @@ export { DigestThread } from './digest-thread.js';
 export { ChunkManifest, type ManifestOf } from './manifest.js';
 export { fillTarget, hashTarget, targetDiffers, type FillRequest, type Filled } from './fill-target.js';
 export type { RangeTarget } from './range-target.js';
+export { releaseChunkBuffer, takeChunkBuffer } from './chunk-buffers.js';

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { Transform, type Readable } from 'node:stream';
+import { Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { got, type Method } from 'got';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
@@ -42,6 +42,8 @@ export interface HttpUpload extends Omit<HttpRequest, 'json'> {
   source: Readable;
   /** Sees every chunk as it is handed to the connection. */
   onChunk: (chunk: Buffer) => void;
+  /** Told of every chunk that the connection has taken in: its memory is free again. */
+  onWritten?: (chunk: Buffer) => void;
 }
 
 /** Milliseconds an upload may be silent: a store may take long to take in what it was sent before it answers. */
@@ -112,7 +114,7 @@ export class Http {
     const sent = pipeline(
       source,
       exactly(size, request.onChunk, (error) => (ownError ??= error)),
-      sender,
+      telling(sender, request.onWritten),
       { signal: request.signal },
     );
     try {
@@ -199,9 +201,13 @@ export class Http {
   }
 }
 
-/** Lets through exactly `size` bytes: neither a longer nor a shorter source may end in a whole-looking upload. */
+/**
+ * Lets through exactly `size` bytes: neither a longer nor a shorter source may end in a whole-looking upload. So the
+ * chunk that makes it whole is held back until the source has ended well.
+ */
 function exactly(size: number, onChunk: (chunk: Buffer) => void, failed: (error: Error) => void): Transform {
   let seen = 0;
+  let last: Buffer | null = null;
   const wrong = (text: string) => {
     const error = new StackferryError(
       'cloud.upload_size',
@@ -222,16 +228,42 @@ function exactly(size: number, onChunk: (chunk: Buffer) => void, failed: (error:
       }
       try {
         onChunk(chunk);
-        done(null, chunk);
+        if (seen === size) last = chunk;
+        if (seen === size) done();
+        else done(null, chunk);
       } catch (error) {
         failed(error instanceof Error ? error : new Error(messageOf(error)));
         done(error instanceof Error ? error : new Error(messageOf(error)));
       }
     },
     flush(done) {
-      done(seen === size ? null : wrong(`ended after ${seen} bytes, sooner`));
+      if (seen === size) done(null, last ?? undefined);
+      else done(wrong(`ended after ${seen} bytes, sooner`));
     },
   });
+}
+
+/** Writes on to the sender, and tells of each chunk once the sender has handed it to the connection. */
+function telling(sender: ReturnType<typeof got.stream>, onWritten: HttpUpload['onWritten']): Writable {
+  const writer = new Writable({
+    write: (chunk: Buffer, encoding, done) => {
+      sender.write(chunk, encoding, (error) => {
+        if (!error) onWritten?.(chunk);
+        done(error);
+      });
+    },
+    final: (done) => {
+      sender.end();
+      done();
+    },
+    destroy: (error, done) => {
+      if (error) sender.destroy(error);
+      done(error);
+    },
+  });
+  sender.once('error', (error) => writer.destroy(error));
+  sender.once('close', () => writer.destroy());
+  return writer;
 }
 
 function plain(headers: IncomingMessage['headers']): Record<string, string | undefined> {

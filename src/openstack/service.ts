@@ -114,7 +114,12 @@ export class Service {
   /** Streams a body of known size; see `Http.upload`. Sent once. */
   async upload(
     call: { what: string; path: string },
-    content: { size: number; open: () => Promise<Readable>; onChunk: (chunk: Buffer) => void },
+    content: {
+      size: number;
+      open: () => Promise<Readable>;
+      onChunk: (chunk: Buffer) => void;
+      onWritten?: (chunk: Buffer) => void;
+    },
   ): Promise<void> {
     const { base } = await this.#endpoint();
     const url = new URL(`${base}${call.path}`);
@@ -131,6 +136,7 @@ export class Service {
       size: content.size,
       source: await content.open(),
       onChunk: content.onChunk,
+      ...(content.onWritten === undefined ? {} : { onWritten: content.onWritten }),
     });
     this.#note('PUT', url, answer, started);
     if (answer.status >= 200 && answer.status < 300) return;

@@ -85,7 +85,7 @@ export class ParallelReader {
     this.#options = options;
     this.#ctx = { ...ctx, signal: AbortSignal.any([ctx.signal, this.#stop.signal]) };
     this.#count = new StreamCount(ctx.clock, options.streams, options.mostStreams);
-    this.#requests = requestsOf(source.layout, source.files, source.wanted);
+    this.#requests = requestsOf(source.layout, source.files, source.wanted, () => this.#count.wanted);
   }
 
   /** Each wanted range, cut at the chunks, once and in order. Ends all streams when the caller stops early. */

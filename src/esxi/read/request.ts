@@ -1,9 +1,18 @@
 import { MIB } from '../../core/index.js';
-import { CHUNK_BYTES, type DiskLayout, type Range, type RangeList, type Segment } from '../../disk/index.js';
+import {
+  CHUNK_BYTES,
+  takeChunkBuffer,
+  type DiskLayout,
+  type Range,
+  type RangeList,
+  type Segment,
+} from '../../disk/index.js';
 import { fileRead, type FileRead, type RemoteFile } from './file-read.js';
 
 /** So much is asked for at once: enough to make a dd worth its start, little enough to be held for every stream. */
-export const REQUEST_BYTES = 8 * MIB;
+const LARGE_REQUEST = 8 * MIB;
+const SMALL_REQUEST = 4 * MIB;
+const FEW_STREAMS = 4;
 /** And so many ranges at the most: a delta may be scattered. */
 const REQUEST_READS = 256;
 
@@ -18,11 +27,12 @@ export interface ReadRequest {
   reads: readonly FileRead[];
 }
 
-/** Cuts the wanted ranges into pieces that lie in one 4 MiB chunk each, and bundles them. */
+/** Cuts the wanted ranges into pieces that lie in one 4 MiB chunk each, and bundles them: smaller for many streams. */
 export async function* requestsOf(
   layout: DiskLayout,
   files: readonly RemoteFile[],
   wanted: RangeList,
+  streams: () => number,
 ): AsyncGenerator<ReadRequest> {
   let pieces: PieceSpec[] = [];
   let bytes = 0;
@@ -36,7 +46,8 @@ export async function* requestsOf(
   };
   for (const range of chunked(wanted)) {
     const segments = await layout.locate(range.offset, range.length);
-    if (pieces.length > 0 && (bytes + range.length > REQUEST_BYTES || reads + segments.length > REQUEST_READS)) {
+    const most = streams() > FEW_STREAMS ? SMALL_REQUEST : LARGE_REQUEST;
+    if (pieces.length > 0 && (bytes + range.length > most || reads + segments.length > REQUEST_READS)) {
       yield flush();
     }
     pieces.push({ ...range, segments });
@@ -118,8 +129,9 @@ export class PieceFiller {
   }
 }
 
-/** Zeroed unless the segments cover it from end to end. Never of Node's small pool: it is handed on. */
+/** A buffer of the ring, zeroed unless the segments cover it from end to end. */
 function newBuffer({ length, segments }: PieceSpec): Buffer {
   const covered = segments.reduce((sum, segment) => sum + segment.length, 0);
-  return covered === length ? Buffer.allocUnsafeSlow(length) : Buffer.alloc(length);
+  const buffer = takeChunkBuffer(length);
+  return covered === length ? buffer : buffer.fill(0);
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { MIB, StackferryError, isCode } from '../../core/index.js';
-import { DigestThread } from '../../disk/index.js';
+import { DigestThread, releaseChunkBuffer } from '../../disk/index.js';
 import { RUN_KEY, STEP_KEY, hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
 import type { Call, Service } from '../service.js';
 import { createOnce, recode } from '../settle.js';
@@ -66,7 +66,10 @@ export interface UploadContent {
   digests?: readonly DigestName[];
 }
 
-/** Bytes of the content, or a run of zeros of any length that nobody need make. */
+/**
+ * Bytes of the content, or a run of zeros of any length that nobody need make. Buffers of the ring are given back once
+ * they are sent.
+ */
 export type ContentRun = Buffer | { zeros: number };
 
 /** What was sent: its length and hex digests. */
@@ -124,14 +127,18 @@ export function imagesOf(service: Service): Images {
 
     async upload(id, content) {
       const thread = new DigestThread(content.digests ?? ['sha512']);
+      const out = new Outgoing();
       let bytes = 0;
       try {
         await service.upload(uploadImageCall(id), {
           size: content.size,
-          open: async () => Readable.from(bodyOf(await content.open(), thread), { objectMode: false }),
+          open: async () => Readable.from(bodyOf(await content.open(), thread, out), { objectMode: false }),
           onChunk: (chunk) => {
             bytes += chunk.length;
             content.onBytes?.(bytes);
+          },
+          onWritten: (chunk) => {
+            out.written(chunk.length);
           },
         });
         return { bytes, digests: await thread.digest() };
@@ -214,17 +221,49 @@ export function imagesOf(service: Service): Images {
 
 const ZEROS = Buffer.alloc(MIB);
 
+/** Gives buffers back once the connection has taken all of them in, however it was cut on its way there. */
+class Outgoing {
+  readonly #line: { bytes: Buffer | null; end: number }[] = [];
+  #given = 0;
+  #written = 0;
+
+  /** So many bytes go out; with them, the last of `bytes`. */
+  give(bytes: Buffer | null, length: number): void {
+    this.#given += length;
+    this.#line.push({ bytes, end: this.#given });
+  }
+
+  written(count: number): void {
+    this.#written += count;
+    for (let next = this.#line[0]; next !== undefined && next.end <= this.#written; next = this.#line[0]) {
+      this.#line.shift();
+      if (next.bytes) releaseChunkBuffer(next.bytes);
+    }
+  }
+}
+
 /** The bytes as they go out, each hashed first. */
-async function* bodyOf(runs: AsyncIterable<ContentRun>, thread: DigestThread<DigestName>): AsyncGenerator<Buffer> {
+async function* bodyOf(
+  runs: AsyncIterable<ContentRun>,
+  thread: DigestThread<DigestName>,
+  out: Outgoing,
+): AsyncGenerator<Buffer> {
   for await (const run of runs) {
     if (Buffer.isBuffer(run)) {
       await thread.update(run);
-      yield run;
+      // In slices: what lies in the stages between here and the connection is counted in them.
+      for (let at = 0; at < run.length; at += MIB) {
+        const part = run.subarray(at, at + MIB);
+        if (at + MIB >= run.length) out.give(run, part.length);
+        else out.give(null, part.length);
+        yield part;
+      }
       continue;
     }
     for (let left = run.zeros; left > 0; left -= ZEROS.length) {
       const part = ZEROS.subarray(0, Math.min(left, ZEROS.length));
       await thread.zeros(part.length);
+      out.give(null, part.length);
       yield part;
     }
   }
