@@ -26,7 +26,8 @@ export function register(program: Command, app: App): void {
     .command('export')
     .summary('copy the disks of a VM to this machine, proved')
     .description(
-      'Copies the descriptor and extents of all disks of a powered-off VM, whole snapshot chains included. Complete only ' +
+      'Copies the descriptor and extents of all disks of a powered-off VM, whole snapshot chains included; what the ' +
+        "host's block map calls empty becomes a hole, unread (--trust-map). Complete only " +
         'with exit status 0, the exact byte count and the content hash of what was read. Half-done copies are gone on with. ' +
         'With --disk-format raw or qcow2 each disk becomes an image in one pass: only what holds data is read, nothing ' +
         'is copied in between (but for --compress), and what qemu-img reads of the image must be what was read.',

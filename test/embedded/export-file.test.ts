@@ -7,6 +7,7 @@ import { MIB } from '../lab/esxi/index.js';
 import { filesResult } from '../support/contract.js';
 import {
   contentHash,
+  diskReads,
   expectKilled,
   expectSourceBytes,
   forEachOf,
@@ -22,9 +23,14 @@ import { journal, killWhen } from '../support/program.js';
 /** `export --disk-format raw|qcow2`: from the host into an image file, in one pass. */
 
 const LARGE = 600 * MIB;
+const THIN = 160 * MIB;
 const CHUNKS = LARGE / (4 * MIB);
 const peers = usePeers({
-  vms: [smallVm('web01'), smallVm('large', { disks: [{ sizeBytes: LARGE, mbr: true, dataBytes: 450 * MIB }] })],
+  vms: [
+    smallVm('web01'),
+    smallVm('large', { disks: [{ sizeBytes: LARGE, mbr: true, dataBytes: 450 * MIB }] }),
+    smallVm('thin', { disks: [{ sizeBytes: THIN, mbr: true, dataBytes: 2 * MIB }] }),
+  ],
 });
 
 type Format = 'raw' | 'qcow2';
@@ -142,6 +148,51 @@ describe.concurrent('export into an image file', () => {
     expect(ended.code, ended.stderr).toBe(0);
     expect(Date.now() - start).toBeGreaterThan(2500);
     await expectImages(lab, ended.stdout, 'web01', 'raw');
+  });
+});
+
+describe.concurrent('export of the files as they lie', () => {
+  const readOf = (lab: Lab) => diskReads(lab.host).reduce((sum, { bytes }) => sum + bytes, 0);
+  const args = (...more: string[]) => ['export', '--vm', 'thin', '-o', 'out', '-f', 'json', ...more];
+
+  test('leaves out what the block map calls empty, unless it is not to be trusted', async () => {
+    const lab = await peers.lab();
+    const wanted = await sourceHashes(lab, 'thin');
+    const ended = await lab.run(args());
+    expect(ended.code, ended.stderr).toBe(0);
+    const { disks } = filesResult.parse(JSON.parse(ended.stdout));
+    expect(disks.map((disk) => disk.content_hash)).toEqual(wanted);
+    expect(readOf(lab)).toBeLessThan(THIN - 40 * MIB);
+    const raw = join(lab.dir, 'judge.raw');
+    await execa('qemu-img', ['convert', '-f', 'vmdk', '-O', 'raw', disks[0]?.path ?? '', raw]);
+    expect(await contentHash(raw, THIN)).toBe(wanted[0]);
+
+    lab.host.resetLog();
+    const whole = await lab.run(args('-o', 'out2', '--trust-map', 'never'));
+    expect(whole.code, whole.stderr).toBe(0);
+    expect(readOf(lab)).toBe(THIN);
+  });
+
+  test('goes on after a kill, clears what has got into a hole, and holds a limit of the rate', async () => {
+    const lab = await peers.lab();
+    // The samples of what the map calls empty count, too.
+    lab.host.faults.stallAfterBytes(12 * MIB);
+    const running = lab.start(args('--streams', '1'));
+    await killWhen(running, () => readOf(lab) >= 6 * MIB);
+    await lab.host.faults.clear();
+    const part = join(lab.dir, 'out', 'scsi0-0', 'thin-flat.vmdk.part');
+    const file = await open(part, 'r+');
+    await file.write(Buffer.from('not zero'), 0, 8, THIN - 32 * MIB);
+    await file.close();
+    const start = Date.now();
+    const again = await lab.run(args('--bandwidth', '10MiB/s'));
+    expect(again.code, again.stderr).toBe(0);
+    const { disks } = filesResult.parse(JSON.parse(again.stdout));
+    expect(disks.map((disk) => disk.content_hash)).toEqual(await sourceHashes(lab, 'thin'));
+    const raw = join(lab.dir, 'judge.raw');
+    await execa('qemu-img', ['convert', '-f', 'vmdk', '-O', 'raw', disks[0]?.path ?? '', raw]);
+    expect(await contentHash(raw, THIN)).toBe(disks[0]?.content_hash);
+    expect(Date.now() - start).toBeGreaterThan(1000);
   });
 });
 

@@ -1,10 +1,12 @@
 import { lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StackferryError, systemCode, throwIfAborted, type Context } from '../../core/index.js';
-import { CHUNK_BYTES, SparseFile, chunkDigest, writeError } from '../../disk/index.js';
+import { CHUNK_BYTES, SparseFile, chunkDigest, writeError, type RangeList } from '../../disk/index.js';
 import { ChunkDigests, ProofWriter, readProof, type StoredProof } from './proof.js';
 import type { ProvedChunk, Range } from './range.js';
 import type { ExtentPlan } from './types.js';
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /**
  * One file on its way here: data in `NAME.part`, the digests of what is proved in `.NAME.proof`. The proof stays
@@ -17,12 +19,20 @@ export class FileCopy {
   readonly #file: SparseFile;
   readonly #proof: ProofWriter;
 
-  private constructor(extent: ExtentPlan, path: string, digests: ChunkDigests, file: SparseFile, proof: ProofWriter) {
+  /** Whether the file was there before. */
+  readonly #isKept: boolean;
+
+  private constructor(
+    extent: ExtentPlan,
+    path: string,
+    parts: { digests: ChunkDigests; file: SparseFile; proof: ProofWriter; isKept: boolean },
+  ) {
     this.extent = extent;
     this.path = path;
-    this.digests = digests;
-    this.#file = file;
-    this.#proof = proof;
+    this.digests = parts.digests;
+    this.#file = parts.file;
+    this.#proof = parts.proof;
+    this.#isKept = parts.isKept;
   }
 
   /**
@@ -63,7 +73,7 @@ export class FileCopy {
     try {
       const digests = same ? await prove(file, extent, stored, ctx, onProved) : new ChunkDigests(extent.bytes);
       const proof = await ProofWriter.open(proofPath, extent, same);
-      return new FileCopy(extent, path, digests, file, proof);
+      return new FileCopy(extent, path, { digests, file, proof, isKept: same });
     } catch (error) {
       await file.close();
       throw error;
@@ -85,6 +95,27 @@ export class FileCopy {
       index = Math.max(end, index + 1);
     }
     return ranges;
+  }
+
+  /**
+   * Takes chunks without any data for what they are, zeros, unread. Bytes that an earlier try has left there are
+   * cleared.
+   */
+  async leaveOut(data: RangeList): Promise<void> {
+    const { bytes } = this.extent;
+    for (let index = 0; index < this.digests.count; index++) {
+      const at = index * CHUNK_BYTES;
+      const length = Math.min(CHUNK_BYTES, bytes - at);
+      if (this.digests.has(index) || !data.within(at, length).next().done) continue;
+      const zeros = ZEROS.subarray(0, length);
+      if (this.#isKept) await this.#file.write(at, zeros, true);
+      this.digests.set(index, chunkDigest(zeros));
+    }
+  }
+
+  /** Bytes of the chunks that are still to be read. */
+  get missingBytes(): number {
+    return this.missing(CHUNK_BYTES).reduce((sum, range) => sum + range.bytes, 0);
   }
 
   async write(index: number, bytes: Buffer, again: boolean): Promise<void> {

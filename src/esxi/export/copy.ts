@@ -14,6 +14,7 @@ import {
   SPARSE_HEADER_BYTES,
   type FilePart,
 } from '../../disk/index.js';
+import { readAllocation, type TrustMap } from '../read/allocation.js';
 import type { RemoteShell } from '../ssh/index.js';
 import { FileCopy } from './copy-file.js';
 import { diskFolder } from './local-names.js';
@@ -39,7 +40,7 @@ export async function copyDisk(
   ctx: Context,
   options: CopyOptions = {},
 ): Promise<CopiedDisk> {
-  const { streams = 2, rangeBytes = DEFAULT_RANGE, sha256 = false } = options;
+  const { streams = 4, rangeBytes = DEFAULT_RANGE, sha256 = false, trustMap = 'never', pace } = options;
   if (rangeBytes % CHUNK_BYTES !== 0 || rangeBytes < CHUNK_BYTES || rangeBytes > MAX_RANGE) {
     throw new UsageError(`A range of ${rangeBytes} bytes cannot be read: it takes multiples of 4 MiB up to 256 MiB.`);
   }
@@ -56,7 +57,9 @@ export async function copyDisk(
       files.push(await FileCopy.open(extent, folder, ctx, (bytes) => progress.add(bytes)));
     }
     const had = progress.done;
-    await copyMissing(shell, files, { streams, rangeBytes }, ctx, progress);
+    if (trustMap !== 'never') await leaveOutEmpty(shell, disk, files, trustMap, ctx);
+    progress.expect(files.reduce((sum, file) => sum + file.missingBytes, 0));
+    await copyMissing(shell, files, { streams, rangeBytes, pace }, ctx, progress);
     for (const file of files) await file.finish();
     await checkSparse(disk, folder);
     for (const [index, link] of disk.links.entries()) await writeDescriptor(disk, link, index, folder);
@@ -87,7 +90,7 @@ class Progress {
   done = 0;
   readonly #ctx: Context;
   readonly #task: string;
-  readonly #total: number;
+  #total: number;
   readonly #start: number;
   #open = true;
 
@@ -98,6 +101,14 @@ class Progress {
     this.#start = ctx.clock.now();
     const label = `copy ${disk.label} ${basename(disk.path)}`;
     ctx.events.emit({ kind: 'bytes.started', task: this.#task, label, total: disk.bytes, done: 0 });
+  }
+
+  /** So much is still to come: less than the files' bytes where some of them need not be read. */
+  expect(bytes: number): void {
+    const total = this.done + bytes;
+    if (total === this.#total) return;
+    this.#total = total;
+    this.add(0);
   }
 
   add(bytes: number): void {
@@ -113,11 +124,31 @@ class Progress {
   }
 }
 
+/** Asks the host which parts of the flat files hold data; chunks without any are not read. */
+async function leaveOutEmpty(
+  shell: RemoteShell,
+  disk: DiskPlan,
+  files: readonly FileCopy[],
+  trustMap: TrustMap,
+  ctx: Context,
+): Promise<void> {
+  for (const link of disk.links) {
+    const [only, ...more] = link.extents;
+    const file = files.find(({ extent }) => extent === only);
+    // A block map is one of the descriptor; only of a single extent it is known what its offsets count in.
+    if (!only || !file || more.length > 0 || !link.descriptor.extents.every(isFlat)) continue;
+    const remote = { path: only.remotePath, bytes: only.bytes, allocatedBytes: only.allocatedBytes };
+    const { data, why } = await readAllocation(shell, link.remotePath, remote, trustMap, ctx);
+    ctx.log.debug(`disk ${disk.label}: ${link.path}: ${data ? 'holes are left out' : 'read whole'}; ${why}`);
+    if (data) await file.leaveOut(data);
+  }
+}
+
 /** Reads what is missing, several ranges at once. The first error stops the others; what they had proved stays proved. */
 async function copyMissing(
   shell: RemoteShell,
   files: readonly FileCopy[],
-  { streams, rangeBytes }: Required<Pick<CopyOptions, 'streams' | 'rangeBytes'>>,
+  { streams, rangeBytes, pace }: { streams: number; rangeBytes: number; pace: CopyOptions['pace'] },
   ctx: Context,
   progress: Progress,
 ): Promise<void> {
@@ -130,13 +161,14 @@ async function copyMissing(
     for (let next = work.shift(); next; next = work.shift()) {
       const { file, range } = next;
       let counted = 0;
-      const chunks = await readRange(shell, range, own, async (index, bytes, again) => {
+      const sink = async (index: number, bytes: Buffer, again: boolean) => {
         await file.write(index, bytes, again);
         // A range that is read again has been counted up to where it broke off.
         const reached = index * CHUNK_BYTES + bytes.length - range.from;
         if (reached > counted) progress.add(reached - counted);
         counted = Math.max(counted, reached);
-      });
+      };
+      const chunks = await readRange(shell, range, own, sink, pace);
       await file.proved(chunks);
     }
   };

@@ -21,6 +21,9 @@ export interface ProvedChunk {
 /** Takes a chunk's bytes; they are only valid until it returns. `again`: an earlier try may have written there. */
 export type ChunkSink = (index: number, bytes: Buffer, again: boolean) => Promise<void>;
 
+/** Holds a limit of the rate: it may wait before more is taken from the wire. */
+export type Pace = (bytes: number) => Promise<void> | undefined;
+
 /**
  * Reads a range of a file on the host, chunk by chunk, and gives the chunks' digests. It counts only with exit status 0
  * and the exact number of bytes; what goes wrong costs this range alone, which is read again (five tries).
@@ -30,10 +33,11 @@ export async function readRange(
   range: Range,
   ctx: Context,
   sink: ChunkSink,
+  pace?: Pace,
 ): Promise<ProvedChunk[]> {
   const what = `read ${range.remotePath} at ${range.from / MIB} MiB`;
   const policy = { what, attempts: 5, delayMs: 1000, maxDelayMs: 20_000, retryable: mayGoAway };
-  return retry(ctx, policy, (attempt) => readOnce(shell, range, ctx, sink, attempt > 1));
+  return retry(ctx, policy, (attempt) => readOnce(shell, range, ctx, sink, { again: attempt > 1, pace }));
 }
 
 function mayGoAway(error: unknown): boolean {
@@ -47,7 +51,7 @@ async function readOnce(
   range: Range,
   ctx: Context,
   sink: ChunkSink,
-  again: boolean,
+  { again, pace }: { again: boolean; pace: Pace | undefined },
 ): Promise<ProvedChunk[]> {
   const { remotePath, from, bytes } = range;
   // Whole MiB only: `skip` in a small unit is slow, and busybox's dd knows no other. The last block may be short.
@@ -76,6 +80,7 @@ async function readOnce(
       filled = 0;
     };
     for await (const piece of running.stdout as AsyncIterable<Buffer>) {
+      await pace?.(piece.length);
       stall.refresh();
       got += piece.length;
       if (got > bytes) break;

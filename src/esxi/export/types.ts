@@ -1,4 +1,5 @@
 import type { VmdkDescriptor, VmdkKind } from '../../disk/index.js';
+import type { TrustMap } from '../read/allocation.js';
 
 /** A file on the host that will be copied as it lies. */
 export interface ExtentPlan {
@@ -54,8 +55,12 @@ export interface PlanOptions {
 }
 
 export interface CopyOptions {
-  /** Ranges that are read at once, each on a channel of its own. Default 2. */
+  /** Ranges that are read at once, each on a channel of its own. Default 4. */
   streams?: number;
+  /** Whether chunks that the host's block map calls empty are left unread. Default never. */
+  trustMap?: TrustMap;
+  /** Called with bytes as they come; it may wait (a limit of the rate). */
+  pace?: (bytes: number) => Promise<void> | undefined;
   /** Bytes asked for with one command: a multiple of 4 MiB, at most 256 MiB. Default 64 MiB. */
   rangeBytes?: number;
   /** Also give the SHA-256 of the whole content (another pass over local bytes). Only for a disk without a chain. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
 import { copyDisk, diskFolder } from '../../esxi/export/index.js';
+import { readingOf } from './reading.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
@@ -43,7 +44,13 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
       const host = await rc.host();
-      const options = { streams: rc.settings.streams ?? 2, sha256: rc.settings.sha256 };
+      const { trustMap, pace } = readingOf(rc);
+      const options = {
+        streams: rc.settings.streams ?? 4,
+        sha256: rc.settings.sha256,
+        trustMap,
+        ...(pace === undefined ? {} : { pace }),
+      };
       const copied = await readSourceFiles(rc, () => copyDisk(host.shell, disk, source.outputDir, rc.ctx, options));
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;
