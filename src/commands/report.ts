@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
 import { UsageError, parseRate } from '../core/index.js';
@@ -110,7 +111,22 @@ function nameASource(app: App, options: Options): void {
   );
 }
 
-function formatOf(output: string | undefined): (typeof formats)[number] {
-  const ending = /\.(\w+)$/.exec(output ?? '')?.[1]?.toLowerCase();
-  return ending === 'md' || ending === 'markdown' ? 'md' : ending === 'json' ? 'json' : 'html';
+const endings: Record<string, (typeof formats)[number]> = {
+  '': 'html',
+  '.html': 'html',
+  '.htm': 'html',
+  '.md': 'md',
+  '.markdown': 'md',
+  '.json': 'json',
+};
+
+/** How a file of this name is written; one without an ending as a page, for that is what most want. */
+function formatOf(output = ''): (typeof formats)[number] {
+  const ending = extname(output).toLowerCase();
+  const format = endings[ending];
+  if (format !== undefined) return format;
+  throw new UsageError(
+    `-o ${output}: a report is not written as ${ending}.`,
+    'Let the name end in .html, .md or .json, or say how it is written: -f html, -f md or -f json.',
+  );
 }

@@ -416,6 +416,17 @@ describe('of the program', () => {
       vmResult?.ports.map(({ port_id }) => port_id),
     );
     expect(report.run?.timeline.steps.every(({ state }) => state === 'done')).toBe(true);
+    for (const step of report.run?.timeline.steps ?? []) {
+      const reads = step.step.startsWith('image:');
+      expect(step.from_host, step.step).toBe(reads);
+      if (reads)
+        expect(step).toMatchObject({ title: expect.stringMatching(/^Copy from the host and upload · /) as string });
+      else expect([step.step, step.bytes, step.rate_bytes_per_second]).toEqual([step.step, null, null]);
+    }
+    expect(report.run?.timeline.steps.map(({ title }) => title)).toEqual(
+      expect.arrayContaining(['Look at the source', 'Look at the source again']),
+    );
+    expect(report.run?.proofs[0]).toMatchObject({ claim: 'The disk was read whole from the host', proved: true });
     expect(report.vms).toMatchObject([{ name: 'web01', moved: true, readiness: 'ready' }]);
 
     const saved = await lab.run(['inventory', '-f', 'json']);
@@ -468,6 +479,12 @@ describe('of the program', () => {
     [['report', '--inventory', '/dev/null'], 2, '/dev/null is empty.'],
     [['report', '--inventory', 'x.json', '--rate', 'fast'], 2, '--rate "fast" is no rate.'],
     [['report', '--inventory', 'x.json', '-f', 'pdf'], 2, 'html, md, json'],
+    [['report', '--from', 'x.json', '-o', 'x.pdf'], 2, '-o x.pdf: a report is not written as .pdf.'],
+    [
+      ['report', '--from', 'x.json', '-o', 'esx1.example.com'],
+      2,
+      '-o esx1.example.com: a report is not written as .com.',
+    ],
   ])('refuses %j', async (args, code, message) => {
     const ended = await run(args, NOTHING, dir);
     expect(ended).toMatchObject({ code, stdout: '' });
@@ -484,6 +501,12 @@ describe('of the program', () => {
     expect(ended).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(await readFile(target, 'utf8')).toMatch(/^# Migration report: esx1\.example\.com\n/);
     expect((await stat(target)).mode & 0o777).toBe(0o600);
+    const named = await run(['report', '--from', saved, '-f', 'json', '-o', 'two.pdf'], NOTHING, dir);
+    expect(named.code, named.stderr).toBe(0);
+    expect((JSON.parse(await readFile(join(dir, 'two.pdf'), 'utf8')) as Report).version).toBe(1);
+    const bare = await run(['report', '--from', saved, '-o', 'two'], NOTHING, dir);
+    expect(bare.code, bare.stderr).toBe(0);
+    expect(await readFile(join(dir, 'two'), 'utf8')).toMatch(/^<!doctype html>/);
     const none = await run(['report', '--inventory', saved, '-o', 'no/such/folder.html'], NOTHING, dir);
     expect(none).toMatchObject({ code: 1, stdout: '' });
     expect(none.stderr).toContain('no/such/folder.html cannot be written');
@@ -493,7 +516,7 @@ describe('of the program', () => {
     expect((JSON.parse(stdout) as Report).totals.vms).toBe(2);
     const dash = ['report', '--inventory', '-', '-o', '-', '-f', 'md'];
     const piped = await execa(process.execPath, [CLI, ...dash], { env: NOTHING, input: JSON.stringify(two) });
-    expect(piped.stdout).toContain('from stdin.');
+    expect(piped.stdout).toContain('from stdin, an inventory saved on an unknown date.');
     const empty = await run(dash, NOTHING, dir);
     expect(empty).toMatchObject({ code: 2, stdout: '' });
     expect(empty.stderr).toContain('stdin is empty.');

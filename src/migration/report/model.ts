@@ -111,7 +111,7 @@ function hostOfRuns(runs: readonly ReportRun[]): Report['host'] {
 function measuredRate(runs: readonly ReportRun[]): number | undefined {
   const copies = runs
     .flatMap((run) => run.timeline.steps)
-    .filter((step) => step.step.startsWith('export:') && step.state === 'done' && step.seconds > 0);
+    .filter((step) => step.from_host && step.state === 'done' && step.seconds > 0);
   const bytes = sum(copies, (step) => step.bytes ?? 0);
   return bytes < ENOUGH_TO_MEASURE ? undefined : bytes / sum(copies, (step) => step.seconds);
 }

@@ -164,6 +164,8 @@ export interface TimelineStep {
   step: string;
   /** For a person: "Copy scsi0:0 from the host". */
   title: string;
+  /** Its bytes are those that were read from the host. */
+  from_host: boolean;
   state: 'done' | 'failed' | 'cut_off' | 'running';
   started_at: string;
   seconds: number;

@@ -38,7 +38,7 @@ Host: VMware ESXi 8.0.3. Made on 2026-11-25 06:30 UTC by stackferry 0.1.0 from e
 | with remedies | 0 | 0 B | 0 s |
 | blocked | 1 | 0 B | 0 s |
 
-All of it: 8 min 32 s at 80 MiB/s. The rate is an assumption: 80 MiB/s was given. It is the time to read the disks from the host, flat files whole; images and volumes come on top (stackferry estimate reckons with all of it).
+All of it: 8 min 32 s at 80 MiB/s. The rate is an assumption: 80 MiB/s was given. It is the time to read the disks from the host, flat files whole; what is made of them comes on top (stackferry estimate reckons with all of it).
 
 Of the blocked, 1 only have to be shut down.
 

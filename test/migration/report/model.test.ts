@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildReport, type ReportInput } from '../../../src/migration/report/index.js';
 import { ASSUMED_RATE, readinessOf } from '../../../src/migration/report/model.js';
+import { foldJournal } from '../../../src/migration/state/fold.js';
 import { blocker, disk, info, inventory, manyVms, runOf, vm, warning } from './samples.js';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
+const HASH = `sha256-4m:${'ab'.repeat(32)}`;
 
 function report(more: Partial<ReportInput>) {
   return buildReport({
@@ -191,7 +193,7 @@ describe('of runs', () => {
     });
     expect(made.run?.proofs.map(({ subject, claim, proved }) => [subject, claim, proved])).toEqual([
       ['scsi0:0', 'The disk was read whole from the host', true],
-      ['scsi0:0', 'The image file holds what was read', true],
+      ['scsi0:0', 'The converted image holds what was read', true],
       ['scsi0:0', 'Glance holds what was sent', true],
       ['scsi0:0', 'The volume holds the image', false],
       ['server', 'The guest booted', true],
@@ -250,6 +252,35 @@ describe('the timeline', () => {
     expect(pauses).toEqual([{ offset_seconds: 593, seconds: 7201 }]);
     expect(active_seconds).toBe(606);
     expect(steps[1]).toMatchObject({ bytes: 40 * GIB, rate_bytes_per_second: Math.round((40 * GIB) / 420) });
+  });
+
+  it('has the one pass from host to image as reading, and gives the looks no bytes', () => {
+    const made = runOf(vm());
+    const lines = made.lines
+      .filter((line) => !('step' in line) || !/^(export|convert):/.test(line.step))
+      .map((line) => {
+        if (line.kind !== 'step.done') return line;
+        if (line.step === 'source') return { ...line, result: { bytes: 40 * GIB } };
+        if (line.step !== 'image:scsi0:0') return line;
+        return { ...line, result: { ...(line.result as object), read_bytes: 30 * GIB, content_hash: HASH } };
+      });
+    lines.splice(1, 0, { kind: 'plan', section: 'transfer', value: 'direct', at: lines[0]?.at ?? '' });
+    const state = foldJournal(lines);
+    if (!state) throw new Error('no state');
+    const { runs, estimate } = report({ runs: [{ ...made, state, lines }] });
+    const steps = runs[0]?.timeline.steps ?? [];
+    expect(steps.slice(0, 3).map(({ title, bytes, from_host }) => [title, bytes, from_host])).toEqual([
+      ['Look at the source', null, false],
+      ['Look at the source again', null, false],
+      ['Copy from the host and upload · scsi0:0', 30 * GIB, true],
+    ]);
+    expect(estimate).toMatchObject({ basis: 'measured', rate_bytes_per_second: Math.round((30 * GIB) / 61) });
+    expect(runs[0]?.proofs[0]).toEqual({
+      subject: 'scsi0:0',
+      claim: 'The disk was read whole from the host',
+      proved: true,
+      detail: HASH,
+    });
   });
 
   it('knows a step that was cut off from one that runs', () => {
