@@ -79,12 +79,12 @@ export function chooseParts(
         options,
         (left) => resolveVolumes(vm, [disk], left, facts),
         (left, code) => {
-          const { volumeType, volumeTypes, volumeZone, ...others } = left;
-          if (code === 'cloud.volume_type' && (volumeType ?? volumeTypes) !== undefined) {
+          const { volumeType, datastoreTypes, volumeTypes, volumeZone, ...others } = left;
+          if (code === 'cloud.volume_type' && (volumeType ?? datastoreTypes ?? volumeTypes) !== undefined) {
             return { ...others, ...(volumeZone === undefined ? {} : { volumeZone }) };
           }
           return code === 'cloud.zone_mismatch' && volumeZone !== undefined
-            ? { ...others, ...pick({ volumeType, volumeTypes }) }
+            ? { ...others, ...pick({ volumeType, datastoreTypes, volumeTypes }) }
             : null;
         },
       ) ?? [];

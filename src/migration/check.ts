@@ -12,7 +12,15 @@ import { assertAcceptable, idle } from './findings/accept.js';
 import { finding } from './findings/finding.js';
 import { findingsOf, type Finding } from './findings/index.js';
 import { readHostFacts, unreadHost, type HostFacts } from './host-facts.js';
-import { assertNames, ofProject, optionsOf, readHost, tellIdle, type PlanRequest } from './make-plan.js';
+import {
+  assertNames,
+  ofProject,
+  optionsOf,
+  readHost,
+  tellIdle,
+  tellIdleDatastores,
+  type PlanRequest,
+} from './make-plan.js';
 import type { SourceAddress } from './migrate.js';
 import { changesOf, seenOf, type PlanDocument, type PlannedVm } from './plan/document/index.js';
 import { preflight, quotaNeed, quotaRows, stagingNeed, type PreflightVm, type TargetFacts } from './preflight/index.js';
@@ -261,6 +269,7 @@ function lookAtVms(
   }
   assertNames(subject.options.name, chosen.length);
   tellIdle(base, subject.rules, chosen);
+  tellIdleDatastores(base, subject.options, chosen);
   const vms = cloud && chosen.length > 0 ? ofProject(base, chosen, subject.rules, cloud.project) : chosen;
   const context = { host: address.host, now: new Date(base.ctx.clock.now()) };
   const looked = vms.map((vm) => {

@@ -15,6 +15,7 @@ import {
 } from './plan/document/index.js';
 import { defaultMapping, type MappingOptions } from './plan/options.js';
 import { cloudSectionOf } from './plan/resolve.js';
+import { idleDatastores } from './plan/resolve-volumes.js';
 import { applyRules, expandTemplate, idleRules, projectOf, tellsApart, type MappingRules } from './plan/rules/index.js';
 import { chooseDisks } from './read-source.js';
 import { resolveVm } from './resolve-vm.js';
@@ -90,6 +91,7 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
   const now = new Date(base.ctx.clock.now());
   const items: PlanItem[] = [];
   tellIdle(base, rules, vms);
+  tellIdleDatastores(base, request.options, vms);
   const failed: Failed[] = unread(inventory, request.selectors, exclude);
   for (const vm of ofProject(base, vms, rules, cloud.project)) {
     const skip = request.skipDisks ?? [];
@@ -171,6 +173,19 @@ export function ofProject(
 export function tellIdle(base: SessionBase, rules: MappingRules | undefined, vms: readonly VmRecord[]): void {
   if (!rules) return;
   for (const message of idleRules(rules, vms)) base.ctx.events.emit({ kind: 'notice', message });
+}
+
+/** Tells which datastores of `--volume-type DATASTORE=TYPE` none of the VMs has a disk on. */
+export function tellIdleDatastores(
+  base: SessionBase,
+  options: Partial<MappingOptions>,
+  vms: readonly VmRecord[],
+): void {
+  const disks = vms.flatMap((vm) => vm.disks);
+  for (const datastore of idleDatastores(disks, options)) {
+    const message = `--volume-type ${datastore}=… fits no disk: none lies on such a datastore.`;
+    base.ctx.events.emit({ kind: 'notice', message });
+  }
 }
 
 /** Several servers must not come to bear one name. */

@@ -81,6 +81,14 @@ export async function volumesOfImages(base: SessionBase, request: VolumesOfImage
   return inNewRun(base, 'volume', async (rc) => {
     const cloud = await rc.cloud();
     const options = await takeOptions(rc, request.options);
+    const [ofDatastore] = options.datastoreTypes ?? [];
+    if (ofDatastore) {
+      const said = `--volume-type ${ofDatastore.datastore}=${ofDatastore.type}`;
+      throw new UsageError(
+        `${said}: an image lies on no datastore.`,
+        `Say it of all: --volume-type ${ofDatastore.type}`,
+      );
+    }
     const [types, zones] = await Promise.all([cloud.volumeTypes.list(), cloud.zones()]);
     const volumes: VolumeSection[] = [];
     for (const [index, id] of request.imageIds.entries()) {

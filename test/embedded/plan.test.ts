@@ -297,6 +297,20 @@ describe.concurrent('a plan', () => {
     expect(counts(lab)).toEqual(ONE_OF_EACH);
   });
 
+  test('takes a volume type by datastore; a datastore that no disk lies on is told, and refused by migrate', async () => {
+    const lab = await peers.lab();
+    const types = ['--volume-type', 'data*=lab-fast', '--volume-type', 'nas=lab-fast'];
+    const ended = await lab.run(['plan', '--vm', 'web01', ...NETWORK, ...types]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stdout).toMatch(/# --volume-type data\*=lab-fast\n +type: lab-fast/);
+    expect(ended.stderr).toContain('--volume-type nas=… fits no disk');
+    const refused = await lab.run(['migrate', '--vm', 'web01', ...NETWORK, ...types, '--yes']);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('They lie on: datastore1') as string]);
+    expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
+    const unknown = await lab.run(['check', '--vm', 'web01', ...NETWORK, '--volume-type', '*=nix', '-f', 'json']);
+    expect([unknown.code, unknown.stdout.match(/has no volume type/g)?.length]).toEqual([3, 2]);
+  });
+
   test('has its schema beside it, and another file of that name stays', async () => {
     const lab = await peers.lab();
     const path = await planned(lab, '--vm', 'web01');

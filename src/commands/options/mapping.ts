@@ -20,7 +20,11 @@ export function addImageOptions(command: Command): Command {
 
 export function addVolumeOptions(command: Command): Command {
   return command
-    .option('--volume-type <type>', "Cinder volume type, the cloud's default if unset")
+    .option(
+      '--volume-type <[datastore=]type>',
+      "Cinder volume type, the cloud's default if unset; DATASTORE=TYPE (repeatable): of the disks on it, a name or glob",
+      collect,
+    )
     .option('--volume-zone <zone>', 'availability zone of the volumes; --zone where Cinder has one of that name');
 }
 
@@ -73,7 +77,7 @@ export const mappingSchema = z.object({
   keepIp: z.boolean().optional(),
   flavor: z.string().optional(),
   createFlavor: z.boolean().optional(),
-  volumeType: z.string().optional(),
+  volumeType: z.array(z.string()).optional(),
   zone: z.string().optional(),
   volumeZone: z.string().optional(),
   securityGroup: z.array(z.string()).optional(),
@@ -96,10 +100,8 @@ export async function readMapping(
   options: z.infer<typeof mappingSchema>,
   said: (name: string) => boolean,
 ): Promise<Partial<MappingOptions>> {
-  const [{ parseNetworkMapping, parseNicMapping, parseWaitFor }, { parseMetadata, parseTags }] = await Promise.all([
-    import('../../migration/plan/options.js'),
-    import('../../migration/plan/server-words.js'),
-  ]);
+  const [{ parseNetworkMapping, parseNicMapping, parseVolumeTypes, parseWaitFor }, { parseMetadata, parseTags }] =
+    await Promise.all([import('../../migration/plan/options.js'), import('../../migration/plan/server-words.js')]);
   const mapping: Partial<MappingOptions> = {};
   if (options.network) mapping.networks = options.network.map(parseNetworkMapping);
   if (options.nic) mapping.nics = options.nic.map(parseNicMapping);
@@ -107,7 +109,7 @@ export async function readMapping(
   if (options.keepIp !== undefined) mapping.keepIp = options.keepIp;
   if (options.flavor !== undefined) mapping.flavor = options.flavor;
   if (options.createFlavor !== undefined) mapping.createFlavor = options.createFlavor;
-  if (options.volumeType !== undefined) mapping.volumeType = options.volumeType;
+  if (options.volumeType) Object.assign(mapping, parseVolumeTypes(options.volumeType));
   if (options.zone !== undefined) mapping.zone = options.zone;
   if (options.volumeZone !== undefined) mapping.volumeZone = options.volumeZone;
   if (options.securityGroup) mapping.securityGroups = options.securityGroup;

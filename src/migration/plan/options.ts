@@ -44,7 +44,9 @@ export interface MappingOptions {
   keepIp: boolean;
   flavor?: string;
   volumeType?: string;
-  /** Of single disks, by label; said by mapping rules. `volumeType` wins. */
+  /** Of the disks on a datastore (a glob); the first that fits wins, and wins over `volumeType`. */
+  datastoreTypes?: { datastore: string; type: string }[];
+  /** Of single disks, by label; said by mapping rules. What is said above wins. */
   volumeTypes?: Record<string, { type: string; reason: string }>;
   zone?: string;
   volumeZone?: string;
@@ -88,6 +90,32 @@ export function parseNetworkMapping(text: string): NetworkMapping {
     throw new UsageError(`--network "${text}" is not of the form SRC=DST.`, "Example: --network 'VM Network=prod'");
   }
   return { source, target };
+}
+
+/**
+ * Reads what `--volume-type` says: `TYPE` for all disks, and `DATASTORE=TYPE`, split at the last `=`, for those on a
+ * datastore.
+ * @throws UsageError for another form, and for two types of all disks.
+ */
+export function parseVolumeTypes(list: readonly string[]): Pick<MappingOptions, 'volumeType' | 'datastoreTypes'> {
+  const example = "Example: --volume-type ssd --volume-type 'nas*=bulk'";
+  const all = list.filter((text) => !text.includes('='));
+  const [volumeType, second] = all;
+  if (second !== undefined) {
+    throw new UsageError(`--volume-type says ${all.join(' and ')} for the same disks.`, example);
+  }
+  const datastoreTypes = list
+    .filter((text) => text.includes('='))
+    .map((text) => {
+      const at = text.lastIndexOf('=');
+      const [datastore, type] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+      if (datastore !== '' && type !== '') return { datastore, type };
+      throw new UsageError(`--volume-type "${text}" is not of the form TYPE or DATASTORE=TYPE.`, example);
+    });
+  return {
+    ...(volumeType === undefined ? {} : { volumeType }),
+    ...(datastoreTypes.length === 0 ? {} : { datastoreTypes }),
+  };
 }
 
 /** Reads `LABEL=DST[,ip=ADDR]…[,mac=MAC]`. */

@@ -1,30 +1,84 @@
-import { StackferryError, ceilGib } from '../../core/index.js';
+import { StackferryError, UsageError, ceilGib } from '../../core/index.js';
 import type { DiskRecord, VmRecord } from '../../esxi/index.js';
 import type { VolumeType, Zones } from '../../openstack/index.js';
 import { cloudName } from './names.js';
-import type { MappingOptions } from './options.js';
+import { globFits, type MappingOptions } from './options.js';
 import type { VolumeSection } from './sections.js';
 
 /** The volume of each disk: whole GiB (rounded up), type and zone as asked for. The first disk boots. */
 export function resolveVolumes(
   vm: Pick<VmRecord, 'name'>,
   disks: readonly DiskRecord[],
-  options: Pick<MappingOptions, 'volumeType' | 'volumeTypes' | 'volumeZone' | 'zone' | 'name'>,
+  options: Pick<MappingOptions, 'volumeType' | 'datastoreTypes' | 'volumeTypes' | 'volumeZone' | 'zone' | 'name'>,
   cloud: { volumeTypes: readonly VolumeType[]; zones: Zones },
 ): VolumeSection[] {
   const zone = findVolumeZone(options, cloud.zones);
   return disks.map((disk, index) => {
-    const ruled = options.volumeType === undefined ? options.volumeTypes?.[disk.label] : undefined;
+    const { wanted, reason } = wantedType(disk, options);
     return {
       name: cloudName(options.name ?? vm.name, `-${disk.label}`),
       label: disk.label,
       size_gib: ceilGib(disk.capacity_bytes ?? 0),
-      type: findVolumeType(options.volumeType ?? ruled?.type, cloud.volumeTypes),
-      ...(ruled === undefined ? {} : { type_reason: ruled.reason }),
+      type: findVolumeType(wanted, cloud.volumeTypes),
+      ...(reason === undefined ? {} : { type_reason: reason }),
       zone,
       boot: index === 0,
     };
   });
+}
+
+type TypeOptions = Pick<MappingOptions, 'volumeType' | 'datastoreTypes' | 'volumeTypes'>;
+
+/** What is said of the disk itself wins over what is said of all, and the command line over the rules. */
+function wantedType(disk: DiskRecord, options: TypeOptions): { wanted?: string; reason?: string } {
+  const own = typeOfDatastore(disk, options);
+  if (own) return { wanted: own.type, reason: `--volume-type ${own.datastore}=${own.type}` };
+  if (options.volumeType !== undefined) return { wanted: options.volumeType };
+  const ruled = options.volumeTypes?.[disk.label];
+  return ruled ? { wanted: ruled.type, reason: ruled.reason } : {};
+}
+
+/** What `--volume-type DATASTORE=TYPE` says of a disk. */
+export function typeOfDatastore(
+  disk: Pick<DiskRecord, 'path'>,
+  { datastoreTypes = [] }: Pick<MappingOptions, 'datastoreTypes'>,
+): { datastore: string; type: string } | undefined {
+  const on = datastoreOf(disk);
+  return datastoreTypes.find(({ datastore }) => on !== null && globFits(datastore, on));
+}
+
+/** The datastore of a disk's newest file. */
+export function datastoreOf({ path }: Pick<DiskRecord, 'path'>): string | null {
+  return /^\[([^\]]*)\]/.exec(path ?? '')?.[1] ?? null;
+}
+
+/** Datastores of `--volume-type DATASTORE=TYPE` that none of the disks lies on: a slip in a name shows so. */
+export function idleDatastores(
+  disks: readonly Pick<DiskRecord, 'path'>[],
+  { datastoreTypes = [] }: Pick<MappingOptions, 'datastoreTypes'>,
+): string[] {
+  const names = disks.map(datastoreOf).filter((name) => name !== null);
+  return datastoreTypes
+    .map(({ datastore }) => datastore)
+    .filter((datastore) => !names.some((name) => globFits(datastore, name)));
+}
+
+/**
+ * Before a run makes volumes of the cloud's default type because of a slip.
+ * @throws UsageError where a datastore is named that none of the disks lies on.
+ */
+export function assertDatastores(
+  vm: Pick<VmRecord, 'name'>,
+  disks: readonly DiskRecord[],
+  options: Pick<MappingOptions, 'datastoreTypes'>,
+): void {
+  const [idle] = idleDatastores(disks, options);
+  if (idle === undefined) return;
+  const names = [...new Set(disks.map(datastoreOf).filter((name) => name !== null))];
+  throw new UsageError(
+    `--volume-type ${idle}=…: no disk of ${vm.name} that moves lies on such a datastore.`,
+    `They lie on: ${names.join(', ') || 'none that is known'}.`,
+  );
 }
 
 /** The name of the wanted type, by name or id; null leaves the choice to the cloud's default. */

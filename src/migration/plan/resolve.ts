@@ -15,7 +15,7 @@ import { resolveImages } from './resolve-image.js';
 import { resolvePorts } from './resolve-ports.js';
 import { resolveServer } from './resolve-server.js';
 import { resolveVia } from './resolve-via.js';
-import { resolveVolumes } from './resolve-volumes.js';
+import { assertDatastores, resolveVolumes } from './resolve-volumes.js';
 import { TRANSFER } from '../steps/transfer.js';
 import { sections, waitForSchema, type CloudSection, type SectionName, type ViaSection } from './sections.js';
 
@@ -37,6 +37,7 @@ const savedOptions = z.object({
   keepIp: z.boolean(),
   flavor: z.string().exactOptional(),
   volumeType: z.string().exactOptional(),
+  datastoreTypes: z.array(z.object({ datastore: z.string(), type: z.string() })).exactOptional(),
   zone: z.string().exactOptional(),
   volumeZone: z.string().exactOptional(),
   securityGroups: z.array(z.string()),
@@ -142,7 +143,7 @@ const inputs: Record<MadePart, (keyof MappingOptions)[]> = {
   cloud: [],
   via: ['via'],
   images: ['imageFormat', 'hardware'],
-  volumes: ['volumeType', 'volumeTypes', 'volumeZone'],
+  volumes: ['volumeType', 'datastoreTypes', 'volumeTypes', 'volumeZone'],
   ports: ['networks', 'nics', 'keepMac', 'keepIp', 'securityGroups'],
   flavor: ['flavor', 'createFlavor'],
   server: ['flavor', 'createFlavor', 'zone', 'keyName', 'name', 'configDrive', 'start', 'tags', 'metadata'],
@@ -205,6 +206,7 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
     case 'volumes': {
       const cloud = await rc.cloud();
       const [volumeTypes, zones] = await Promise.all([cloud.volumeTypes.list(), cloud.zones()]);
+      assertDatastores(sourceVm(rc.state), movingDisks(rc), options);
       return resolveVolumes(sourceVm(rc.state), movingDisks(rc), options, { volumeTypes, zones });
     }
     case 'ports': {

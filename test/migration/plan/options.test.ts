@@ -5,6 +5,7 @@ import {
   globFits,
   parseNetworkMapping,
   parseNicMapping,
+  parseVolumeTypes,
   parseWaitFor,
 } from '../../../src/migration/plan/options.js';
 
@@ -93,5 +94,32 @@ describe('globs of port groups', () => {
         expect(globFits(glob, text)).toBe(glob === text);
       }),
     );
+  });
+});
+
+describe('--volume-type', () => {
+  it('is a type for all, or for a datastore; split at the last =', () => {
+    expect(parseVolumeTypes(['ssd'])).toEqual({ volumeType: 'ssd' });
+    expect(parseVolumeTypes(['nas 1=a = bulk', 'ssd', '*=x'])).toEqual({
+      volumeType: 'ssd',
+      datastoreTypes: [
+        { datastore: 'nas 1=a', type: 'bulk' },
+        { datastore: '*', type: 'x' },
+      ],
+    });
+    const word = fc.stringMatching(/^[a-z][a-z =()]*[a-z]$/);
+    fc.assert(
+      fc.property(word, fc.stringMatching(/^[a-z][a-z-]*$/), (datastore, type) => {
+        expect(parseVolumeTypes([`${datastore}=${type}`])).toEqual({ datastoreTypes: [{ datastore, type }] });
+      }),
+    );
+  });
+
+  it.each([['=ssd'], ['nas='], ['='], [' = ']])('%j is refused', (text) => {
+    expect(() => parseVolumeTypes([text])).toThrow('is not of the form TYPE or DATASTORE=TYPE');
+  });
+
+  it('says one type of all disks', () => {
+    expect(() => parseVolumeTypes(['ssd', 'a=b', 'hdd'])).toThrow('--volume-type says ssd and hdd for the same disks.');
   });
 });

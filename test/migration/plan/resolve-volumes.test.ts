@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { resolveVolumes } from '../../../src/migration/plan/resolve-volumes.js';
+import { assertDatastores, idleDatastores, resolveVolumes } from '../../../src/migration/plan/resolve-volumes.js';
 import type { VolumeType, Zones } from '../../../src/openstack/index.js';
 import { disk } from '../sample-vm.js';
 
@@ -45,6 +45,39 @@ describe('resolveVolumes', () => {
     expect(only({ zone: 'az1', volumeZone: 'az2' })?.zone).toBe('az2');
     expect(only({ name: 'new' })?.name).toBe('new-scsi0:0');
     expect(only({ volumeZone: 'any' }, { ...cloud, zones: { compute: [], volume: [] } })?.zone).toBe('any');
+  });
+
+  it('takes the type of a datastore before that of all, and that before a rule', () => {
+    const disks = [
+      disk({ path: '[nas 1=a] web01/a.vmdk' }),
+      disk({ label: 'scsi0:1', path: '[datastore1] web01/b.vmdk' }),
+      disk({ label: 'scsi0:2', path: null }),
+    ];
+    const types = (options: Parameters<typeof resolveVolumes>[2]) =>
+      resolveVolumes({ name: 'v' }, disks, options, cloud).map((one) => [one.type, one.type_reason ?? null]);
+    const datastoreTypes = [{ datastore: 'nas*', type: 't-2' }];
+    const rule = { type: 'ssd', reason: 'volumes rule 1' };
+    expect(types({ datastoreTypes })).toEqual([
+      ['LUKS', '--volume-type nas*=t-2'],
+      [null, null],
+      [null, null],
+    ]);
+    expect(types({ datastoreTypes, volumeType: 'ssd' }).map(([type]) => type)).toEqual(['LUKS', 'ssd', 'ssd']);
+    expect(types({ datastoreTypes, volumeTypes: { 'scsi0:0': rule, 'scsi0:1': rule } }).map(([type]) => type)).toEqual([
+      'LUKS',
+      'ssd',
+      null,
+    ]);
+    expect(() => types({ datastoreTypes: [{ datastore: '*', type: 'none' }] })).toThrow('no volume type "none"');
+  });
+
+  it('tells datastores that no disk lies on', () => {
+    const datastoreTypes = ['nas*', 'datastore?', 'x'].map((datastore) => ({ datastore, type: 'ssd' }));
+    expect(idleDatastores([disk(), disk({ path: null })], { datastoreTypes })).toEqual(['nas*', 'x']);
+    expect(() => assertDatastores({ name: 'v' }, [disk()], { datastoreTypes })).toThrow(
+      '--volume-type nas*=…: no disk of v that moves lies on such a datastore.',
+    );
+    assertDatastores({ name: 'v' }, [], {});
   });
 
   it.each([

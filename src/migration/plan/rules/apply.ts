@@ -5,6 +5,7 @@ import type { CloudFacts } from '../../cloud-facts.js';
 import { globFits, type HardwareChoice, type MappingOptions, type NicMapping } from '../options.js';
 import { metadataValue } from '../names.js';
 import { isWithin } from '../resolve-ports.js';
+import { datastoreOf, typeOfDatastore } from '../resolve-volumes.js';
 import type { MappingRules, NetworkRule, VmRule, VolumeRule } from './schema.js';
 import { expandTemplate } from './template.js';
 
@@ -37,7 +38,7 @@ export function applyRules(
   const keyName = take('key_name');
   const securityGroups = take('security_groups');
   const tags = take('tags');
-  const volumeTypes = said.volumeType === undefined ? typesOf(vm, rules, facts) : {};
+  const volumeTypes = said.volumeType === undefined ? typesOf(vm, rules, said, facts) : {};
   return {
     ...(zone === undefined ? {} : { zone }),
     ...(volumeZone === undefined ? {} : { volumeZone }),
@@ -148,9 +149,11 @@ function networkAround(nic: NicRecord, facts: RuleFacts, vm: VmRecord, rule: str
 function typesOf(
   vm: VmRecord,
   rules: MappingRules,
+  said: Partial<MappingOptions>,
   facts: RuleFacts,
 ): Record<string, { type: string; reason: string }> {
   const entries = vm.disks.flatMap((disk) => {
+    if (typeOfDatastore(disk, said)) return [];
     const index = rules.volumes.findIndex((rule) => fitsDisk(rule, vm, disk));
     const rule = rules.volumes[index];
     if (!rule) return [];
@@ -161,8 +164,7 @@ function typesOf(
 }
 
 export function fitsDisk(rule: VolumeRule, vm: VmRecord, disk: DiskRecord): boolean {
-  const datastore = /^\[([^\]]*)\]/.exec(disk.path ?? '')?.[1] ?? null;
-  return fits(rule.vm, vm.name) && fits(rule.label, disk.label) && fits(rule.datastore, datastore);
+  return fits(rule.vm, vm.name) && fits(rule.label, disk.label) && fits(rule.datastore, datastoreOf(disk));
 }
 
 /** The volume type that has all aspects (SCS-0114), and of several the one with the fewest others, then by name. */
