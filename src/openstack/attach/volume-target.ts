@@ -1,12 +1,15 @@
+import { spawn } from 'node:child_process';
 import { constants, type Stats } from 'node:fs';
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { MIB, StackferryError, messageOf, systemCode, type Context } from '../../core/index.js';
+import { MIB, StackferryError, messageOf, systemCode, throwIfAborted, type Context } from '../../core/index.js';
 import { CHUNK_BYTES, isZero, readFully, type RangeTarget } from '../../disk/index.js';
 import { throughAnImage } from './door.js';
 
 /** From here on the kernel is asked for zeros, which storage makes faster than they can be sent. */
 const ZEROOUT_BYTES = 4 * MIB;
+const ZERO_OUT = fileURLToPath(new URL('zero-out.py', import.meta.url));
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /**
@@ -133,13 +136,13 @@ export class VolumeTarget implements RangeTarget {
 
   /**
    * BLKZEROOUT: the kernel has the storage make zeros, or writes them itself; it never leaves what was there, as a discard
-   * may. `--force`: the device is open for us alone.
+   * may. Node has no ioctl, so a helper is given the descriptor: the device is open for us alone.
    */
   async #zeroOut(offset: number, length: number): Promise<boolean> {
     if (!this.#canZeroOut || offset % 4096 !== 0 || length % 4096 !== 0) return false;
-    const args = ['--zeroout', '--force', '--offset', String(offset), '--length', String(length), this.#path];
-    const done = await execa('blkdiscard', args, { reject: false, cancelSignal: this.#ctx.signal });
-    if (!done.failed) {
+    const failed = await zeroOut(this.#file.fd, offset, length);
+    throwIfAborted(this.#ctx.signal);
+    if (failed === null) {
       const sample = Buffer.allocUnsafe(4096);
       for (const at of [offset, offset + length - sample.length]) {
         await this.read(at, sample);
@@ -147,7 +150,7 @@ export class VolumeTarget implements RangeTarget {
       }
       return true;
     }
-    this.#ctx.log.debug(`zeros on ${this.#path} are written: blkdiscard: ${done.stderr || done.shortMessage}`);
+    this.#ctx.log.debug(`zeros on ${this.#path} are written: ${failed}`);
     this.#canZeroOut = false;
     return false;
   }
@@ -163,6 +166,18 @@ export class VolumeTarget implements RangeTarget {
       },
     );
   }
+}
+
+/** Null where the kernel has made the zeros; why not, otherwise. execa hands on no descriptor. */
+function zeroOut(fd: number, offset: number, length: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const args = ['-B', ZERO_OUT, String(offset), String(length)];
+    const child = spawn('python3', args, { stdio: [fd, 'ignore', 'pipe'], detached: true });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-1000)));
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code) => resolve(code === 0 ? null : said.trim() || `ended with ${code ?? 'a signal'}`));
+  });
 }
 
 /** Linux tells the size of a block device in 512-byte units, whatever its own sectors are. */
