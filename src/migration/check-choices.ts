@@ -72,6 +72,8 @@ export function chooseParts(
     attempt(findings, nic.label, () => resolvePorts(vm, { ...rest, nics: [nic] }, facts));
   }
   const volumes = disks.flatMap((disk, index) => {
+    // What is found on the source says why, and stands in the way.
+    if (disk.capacity_bytes === null) return [];
     const [volume] =
       insist(
         findings,

@@ -5,7 +5,10 @@ import { cloudName } from './names.js';
 import { globFits, type MappingOptions } from './options.js';
 import type { VolumeSection } from './sections.js';
 
-/** The volume of each disk: whole GiB (rounded up), type and zone as asked for. The first disk boots. */
+/**
+ * The volume of each disk: whole GiB (rounded up), type and zone as asked for. The first disk boots.
+ * @throws StackferryError (exit code 3) `disk.size_unknown`, `cloud.volume_type`, `cloud.zone_mismatch`.
+ */
 export function resolveVolumes(
   vm: Pick<VmRecord, 'name'>,
   disks: readonly DiskRecord[],
@@ -18,13 +21,22 @@ export function resolveVolumes(
     return {
       name: cloudName(options.name ?? vm.name, `-${disk.label}`),
       label: disk.label,
-      size_gib: ceilGib(disk.capacity_bytes ?? 0),
+      size_gib: ceilGib(sizeOf(vm, disk)),
       type: findVolumeType(wanted, cloud.volumeTypes),
       ...(reason === undefined ? {} : { type_reason: reason }),
       zone,
       boot: index === 0,
     };
   });
+}
+
+function sizeOf({ name }: Pick<VmRecord, 'name'>, { label, capacity_bytes }: DiskRecord): number {
+  if (capacity_bytes !== null) return capacity_bytes;
+  throw new StackferryError(
+    'disk.size_unknown',
+    `The size of ${label} of ${name} is not known: no volume can be made for it.`,
+    { hint: `What is wrong with it: stackferry check. To move the VM without it: --skip-disk ${label}`, exitCode: 3 },
+  );
 }
 
 type TypeOptions = Pick<MappingOptions, 'volumeType' | 'datastoreTypes' | 'volumeTypes'>;

@@ -32,7 +32,7 @@ describe('the list of rules', () => {
       'disk.enable_uuid nic.passthrough nic.trunk nic.promiscuous nic.legacy_model nic.disconnected nic.static_mac',
       'device.pci_passthrough device.usb device.serial_parallel device.cdrom_attached device.vgpu',
     ].flatMap((line) => line.split(' '));
-    const own = ['disk.bad_descriptor', 'disk.unsupported'];
+    const own = ['disk.bad_descriptor', 'disk.size_unknown', 'disk.unsupported'];
     expect(findingRules.flatMap((rule) => rule.codes).sort()).toEqual([...contract, ...own].sort());
   });
 
@@ -138,7 +138,12 @@ const cases: [string, VmChanges, string[]][] = [
   ['shared', { disks: [disk({ shared: true })] }, ['disk.shared warning scsi0:0']],
   ['NVMe', { disks: [disk({ label: 'nvme0:0', controller: 'nvme' })] }, ['disk.nvme warning nvme0:0']],
   ['odd size', { disks: [disk({ capacity_bytes: 40 * GIB + 512 })] }, ['disk.odd_size info scsi0:0']],
-  ['size not known', { disks: [disk({ capacity_bytes: null })] }, []],
+  ['size not known', { disks: [disk({ capacity_bytes: null })] }, ['disk.size_unknown blocker scsi0:0']],
+  [
+    'size not known, encrypted',
+    { disks: [disk({ capacity_bytes: null })], encrypted: true },
+    ['vm.encrypted blocker vm'],
+  ],
   ['62 TiB', { disks: [disk({ capacity_bytes: 62 * TIB })] }, []],
   ['63 TiB', { disks: [disk({ capacity_bytes: 63 * TIB })] }, ['disk.too_large blocker scsi0:0']],
   [

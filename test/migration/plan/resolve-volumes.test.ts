@@ -24,6 +24,16 @@ describe('resolveVolumes', () => {
     ]);
   });
 
+  it('makes none of a disk whose size is not known', () => {
+    expect(() => resolveVolumes({ name: 'web01' }, [disk({ capacity_bytes: null })], {}, cloud)).toThrow(
+      expect.objectContaining({
+        code: 'disk.size_unknown',
+        exitCode: 3,
+        message: expect.stringContaining('The size of scsi0:0 of web01 is not known') as string,
+      }) as Error,
+    );
+  });
+
   it('rounds up, never down', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 62 * 1024 ** 4 }), (capacity_bytes) => {
