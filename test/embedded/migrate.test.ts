@@ -157,10 +157,15 @@ describe.concurrent('one VM, whole', () => {
     const lab = await peers.lab();
     const password = 'cloud-s3cret-9f27';
     for (const user of lab.cloud.state.users) user.password = password;
-    const ended = await lab.run([...migrateArgs('web01'), '--verbose'], {
+    const env = {
       OS_PASSWORD: password,
       PATH: `${await notedQemuImg(lab.dir)}:${process.env['PATH'] ?? ''}`,
-    });
+    };
+    const ended = await lab.run([...migrateArgs('web01'), '--verbose'], env);
+    // One pass calls no other program; a conversion does.
+    expect(existsSync(join(lab.dir, 'argv'))).toBe(false);
+    const other = ['export', '--vm', 'web01', '--disk-format', 'qcow2', '--compress', '--output', join(lab.dir, 'out')];
+    expect((await lab.run(other, env)).code).toBe(0);
     const result = resultOf(ended);
 
     const folder = join(lab.stateDir, 'runs', result.run);

@@ -2,7 +2,7 @@ import { ceilGib } from '../../core/index.js';
 import type { VmRecord } from '../../esxi/index.js';
 import { chooseFormat } from '../plan/resolve-image.js';
 import type { MappingOptions } from '../plan/options.js';
-import { diskBytes } from './disk-bytes.js';
+import { diskBytes, isStaged } from './disk-bytes.js';
 import type { Rates } from './rates.js';
 
 /** What one VM's migration would take. Bytes and seconds. */
@@ -14,9 +14,10 @@ export interface VmEstimate {
   copy_bytes: number;
   /** Sent to the image service. */
   upload_bytes: number;
-  /** Free space that this machine needs meanwhile: the copy and what it is converted to. */
+  /** Free space that this machine needs meanwhile: the copy and what it is converted to; none in one pass. */
   staging_bytes: number;
   volume_gib: number;
+  /** In one pass `copy` is the way from the host into the image; `convert` and `upload` are 0. */
   seconds: { copy: number; convert: number; upload: number; volume: number; fixed: number; total: number };
   /** The source stays off all the while: the copy is cold. */
   downtime_seconds: number;
@@ -91,8 +92,9 @@ function estimateVm(
   budgetSeconds: number | null,
 ): VmEstimate {
   const moving = vm.disks.filter(({ label }) => labels.includes(label));
+  const staged = isStaged(moving);
   const disks = moving.map((disk) => {
-    const { copy, held, staging } = diskBytes(disk, disk.label in vm.facts.rawDisks);
+    const { copy, held, staging } = diskBytes(disk, { isRaw: disk.label in vm.facts.rawDisks, isStaged: staged });
     const capacity = disk.capacity_bytes ?? 0;
     const { format } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
     // A raw device is not moved, so nothing of it is sent.
@@ -103,9 +105,10 @@ function estimateVm(
   const upload = sum((item) => item.upload);
   const gib = sum((item) => ceilGib(item.disk.capacity_bytes ?? 0));
   const seconds = {
-    copy: round(copy / rates.copy.value),
-    convert: round(sum((item) => item.disk.capacity_bytes ?? 0) / rates.convert.value),
-    upload: round(upload / rates.upload.value),
+    // In one pass reading and sending go on at once, and the slower of them is what takes the time.
+    copy: round(staged ? copy / rates.copy.value : Math.max(copy / rates.copy.value, upload / rates.upload.value)),
+    convert: staged ? round(sum((item) => item.disk.capacity_bytes ?? 0) / rates.convert.value) : 0,
+    upload: staged ? round(upload / rates.upload.value) : 0,
     volume: round(gib * rates.volumePerGib.value),
     fixed: rates.fixed.value,
   };

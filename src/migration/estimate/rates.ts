@@ -52,7 +52,11 @@ export function ratesOfRuns(
   const ofCloud = runs.filter(
     (run) => where.cloud === null || cloudSection.safeParse(run.plan.get('cloud')).data?.name === where.cloud,
   );
-  const copy = samples(ofHost, 'export:', (result) => exportResult.safeParse(result).data?.bytes);
+  const copy = [
+    ...samples(ofHost, 'export:', (result) => exportResult.safeParse(result).data?.bytes),
+    // In one pass the step reads as it sends: a lower bound of both rates.
+    ...samples(ofHost, 'image:', (result) => imageResult.safeParse(result).data?.read_bytes ?? undefined),
+  ];
   const convert = samples(ofHost, 'convert:', (result) => {
     const { capacity_bytes: bytes, read_bytes: read } = convertResult.safeParse(result).data ?? {};
     return read === null ? bytes : undefined; // one that was read from the host went at the pace of that

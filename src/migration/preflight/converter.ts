@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/index.js';
-import { stagingBytes } from '../estimate/disk-bytes.js';
+import { diskBytes, isStaged } from '../estimate/disk-bytes.js';
 import { finding } from '../findings/finding.js';
 import type { PreflightFinding, PreflightRule, PreflightVm } from './rule.js';
 
@@ -35,16 +35,21 @@ export const converterTools: PreflightRule = {
   },
 };
 
-/** What staging takes: VMs are moved one after another, and each leaves its space to the next. */
+/** What staging takes of those that are staged: VMs are moved one after another, and each leaves its space to the next. */
 export function stagingNeed(vms: readonly PreflightVm[]): { bytes: number; vm: string | null } {
   const needs = vms.map(({ name, vm, labels }) => ({
-    bytes: stagingBytes(vm.disks.filter(({ label }) => labels.includes(label))),
+    bytes: stagingOf(vm.disks.filter(({ label }) => labels.includes(label))),
     vm: name,
   }));
   return needs.reduce<{ bytes: number; vm: string | null }>((most, need) => (need.bytes > most.bytes ? need : most), {
     bytes: 0,
     vm: null,
   });
+}
+
+function stagingOf(disks: PreflightVm['vm']['disks']): number {
+  const staged = isStaged(disks);
+  return disks.reduce((sum, disk) => sum + diskBytes(disk, { isStaged: staged }).staging, 0);
 }
 
 /** Room for the copy of the largest VM and for what it is converted to. */

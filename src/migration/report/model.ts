@@ -1,6 +1,6 @@
 import { MIB } from '../../core/index.js';
 import { selectVms } from '../../esxi/index.js';
-import { diskBytes } from '../estimate/disk-bytes.js';
+import { diskBytes, isStaged } from '../estimate/disk-bytes.js';
 import { assumed } from '../estimate/rates.js';
 import { readiness as adviceOf } from '../findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
@@ -124,7 +124,10 @@ export function readinessOf(findings: readonly { severity: string }[]): Readines
 
 function reportVm({ vm, runs }: Item, rate: number): ReportVm {
   const moved = runs.some((run) => run.state === 'done' && run.target.volumes.some((volume) => volume.volume_id));
-  const toMove = moved ? 0 : sum(vm.disks, (disk) => diskBytes(disk, isRaw(vm, disk.label)).copy);
+  const staged = isStaged(vm.disks);
+  const toMove = moved
+    ? 0
+    : sum(vm.disks, (disk) => diskBytes(disk, { isRaw: isRaw(vm, disk.label), isStaged: staged }).copy);
   return {
     id: vm.id,
     name: vm.name,

@@ -12,7 +12,7 @@ export const readinessWords: Record<Readiness, string> = {
 export function basisText({ basis, rate_bytes_per_second }: ReportEstimate): string {
   const rate = formatRate(rate_bytes_per_second);
   const rest =
-    'It is the time to read the disks from the host, flat files whole; what is made of them comes on top (stackferry estimate reckons with all of it).';
+    'It is the time to read what the disks hold from the host; what is made of it comes on top (stackferry estimate reckons with all of it).';
   switch (basis) {
     case 'given':
       return `The rate is an assumption: ${rate} was given. ${rest}`;

@@ -1,14 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diskKinds } from '../../../src/esxi/inventory/schema.js';
-import { diskBytes } from '../../../src/migration/estimate/disk-bytes.js';
+import { diskBytes, isStaged } from '../../../src/migration/estimate/disk-bytes.js';
 import { disk } from '../sample-vm.js';
 
 const GIB = 1024 ** 3;
-const of = (changes: Parameters<typeof disk>[0], isRaw?: boolean) =>
-  diskBytes(disk({ capacity_bytes: 40 * GIB, allocated_bytes: 3 * GIB, ...changes }), isRaw);
+const of = (changes: Parameters<typeof disk>[0], how: Parameters<typeof diskBytes>[1] = { isStaged: true }) =>
+  diskBytes(disk({ capacity_bytes: 40 * GIB, allocated_bytes: 3 * GIB, ...changes }), how);
 
 describe('the bytes of a disk', () => {
+  it.each<[string, Parameters<typeof disk>[0], number]>([
+    ['a flat file', {}, 3 * GIB],
+    ['a chain', { kind: 'se_sparse', chain: ['a', 'b'], allocated_bytes: 100 * GIB }, 40 * GIB],
+    ['one whose use is not known', { allocated_bytes: null }, 40 * GIB],
+    ['a raw device', { kind: 'rdm_physical' }, 0],
+  ])('in one pass are those that hold data, and none here: %s', (_what, changes, bytes) => {
+    expect(of(changes, {})).toEqual({ copy: bytes, held: bytes, staging: 0 });
+  });
+
+  it('are staged where a disk is not read in place', () => {
+    expect(isStaged([disk(), disk({ kind: 'se_sparse' }), disk({ kind: 'rdm_virtual' })])).toBe(false);
+    expect(isStaged([disk(), disk({ kind: 'sparse' })])).toBe(true);
+    expect(isStaged([disk({ kind: 'stream_optimized' })])).toBe(true);
+  });
+
   it.each<[string, Parameters<typeof disk>[0], ReturnType<typeof diskBytes>]>([
     ['a flat file is read whole', {}, { copy: 40 * GIB, held: 3 * GIB, staging: 6 * GIB }],
     [
@@ -39,7 +54,11 @@ describe('the bytes of a disk', () => {
   });
 
   it('a snapshot over a raw device is not moved either', () => {
-    expect(of({ kind: 'vmfs_sparse', chain: ['raw', 'delta'] }, true)).toEqual({ copy: 0, held: 0, staging: 0 });
+    expect(of({ kind: 'vmfs_sparse', chain: ['raw', 'delta'] }, { isRaw: true, isStaged: true })).toEqual({
+      copy: 0,
+      held: 0,
+      staging: 0,
+    });
   });
 
   it('are never negative, hold no more than the disk has, and stage at most three times its size', () => {

@@ -22,7 +22,7 @@ const items = (vms: VmRecord[], blocked: string[] = []) =>
 const auto = { imageFormat: 'auto' as const };
 
 describe('estimate', () => {
-  it('counts what is read, sent and held: a flat disk whole, a chain with what its links hold', () => {
+  it('counts what is read and sent in one pass, and the slower of both takes the time', () => {
     const flat = disk({ capacity_bytes: 10 * GIB, allocated_bytes: 2 * GIB });
     const chain = disk({
       label: 'scsi0:1',
@@ -37,23 +37,35 @@ describe('estimate', () => {
         vm: 'web01',
         id: '12',
         power_state: 'off',
-        copy_bytes: 10 * GIB + 5 * GIB + 4.9 * GIB,
+        copy_bytes: 2 * GIB + 4.9 * GIB,
         upload_bytes: 2 * GIB + 5 * GIB, // qcow2 of what it holds; raw, for it is nearly full
-        staging_bytes: 2 * 2 * GIB + 2 * 4.9 * GIB,
+        staging_bytes: 0,
         volume_gib: 15,
-        seconds: { copy: 203.776, convert: 76.8, upload: 143.36, volume: 30, fixed: 60, total: 513.936 },
-        downtime_seconds: 513.936,
+        seconds: { copy: 143.36, convert: 0, upload: 0, volume: 30, fixed: 60, total: 233.36 },
+        downtime_seconds: 233.36,
         blocked: [],
         fits: null,
       },
     ]);
   });
 
+  it('counts all passes of disks that are staged', () => {
+    const flat = disk({ capacity_bytes: 10 * GIB, allocated_bytes: 2 * GIB });
+    const hosted = disk({ label: 'scsi0:1', kind: 'sparse', capacity_bytes: 5 * GIB, allocated_bytes: GIB });
+    const [made] = estimate(items([vm({ disks: [flat, hosted] })]), rates, auto, null).vms;
+    expect(made).toMatchObject({
+      copy_bytes: 11 * GIB,
+      upload_bytes: 3 * GIB,
+      staging_bytes: 2 * 2 * GIB + 2 * GIB,
+      seconds: { copy: 112.64, convert: 76.8, upload: 61.44, volume: 30, fixed: 60, total: 340.88 },
+    });
+  });
+
   it('says which VMs fit in a window, alone and one after another', () => {
     const sized = (id: string, gib: number) =>
       vm({ id, name: `vm${id}`, disks: [disk({ capacity_bytes: gib * GIB, allocated_bytes: 0 })] });
-    const made = estimate(items([sized('1', 30), sized('2', 1), sized('3', 10), sized('4', 900)]), rates, auto, 600);
-    expect(made.budget).toEqual({ seconds: 600, fit_alone: ['vm1', 'vm2', 'vm3'], fit_together: ['vm2', 'vm3'] });
+    const made = estimate(items([sized('1', 30), sized('2', 1), sized('3', 10), sized('4', 900)]), rates, auto, 200);
+    expect(made.budget).toEqual({ seconds: 200, fit_alone: ['vm1', 'vm2', 'vm3'], fit_together: ['vm2', 'vm3'] });
     expect(made.vms.map((item) => item.fits)).toEqual([true, true, true, false]);
   });
 

@@ -360,9 +360,12 @@ const others: Case[] = [
   ['a qemu-img that lists nothing', here({ formats: [] }), []],
   [
     'no room',
-    here({ staging: { dir: '/srv', freeBytes: MIB, problem: null } }),
+    facts([item({ vm: { disks: [disk({ kind: 'sparse' })] } })], {
+      converter: { ...converter, staging: { dir: '/srv', freeBytes: MIB, problem: null } },
+    }),
     ['converter.space blocker converter @converter'],
   ],
+  ['no room, for disks that go in one pass', here({ staging: { dir: '/srv', freeBytes: MIB, problem: null } }), []],
   ['room that is not known', here({ staging: { dir: '/srv', freeBytes: null, problem: null } }), []],
   [
     'a folder that cannot be made',
@@ -443,7 +446,11 @@ describe('the rules find', () => {
 
   it('the staging of the largest VM, and names it', () => {
     const large = item({
-      vm: { id: '13', name: 'big', disks: [disk({ capacity_bytes: 4 * TIB, allocated_bytes: 2 * TIB })] },
+      vm: {
+        id: '13',
+        name: 'big',
+        disks: [disk({ kind: 'sparse', capacity_bytes: 4 * TIB, allocated_bytes: 2 * TIB })],
+      },
     });
     const given = facts([item(), large], {
       converter: { ...converter, staging: { dir: '/srv', freeBytes: 3 * TIB, problem: null } },

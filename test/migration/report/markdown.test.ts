@@ -28,17 +28,17 @@ Host: VMware ESXi 8.0.3. Made on 2026-11-25 06:30 UTC by stackferry 0.1.0 from e
 | Disks | 1 |
 | Provisioned | 40 GiB |
 | Held by the datastores | 3 GiB |
-| To move | 40 GiB |
+| To move | 3 GiB |
 
 ## Readiness
 
 |  | VMs | To move | Copying |
 | --- | ---: | ---: | ---: |
-| ready | 1 | 40 GiB | 8 min 32 s |
+| ready | 1 | 3 GiB | 39 s |
 | with remedies | 0 | 0 B | 0 s |
 | blocked | 1 | 0 B | 0 s |
 
-All of it: 8 min 32 s at 80 MiB/s. The rate is an assumption: 80 MiB/s was given. It is the time to read the disks from the host, flat files whole; what is made of them comes on top (stackferry estimate reckons with all of it).
+All of it: 39 s at 80 MiB/s. The rate is an assumption: 80 MiB/s was given. It is the time to read what the disks hold from the host; what is made of it comes on top (stackferry estimate reckons with all of it).
 
 Of the blocked, 1 only have to be shut down.
 
@@ -53,7 +53,7 @@ Of the blocked, 1 only have to be shut down.
 
 | Name | Id | Power | vCPUs | Memory | Provisioned | To move | Readiness | Next |
 | --- | ---: | --- | ---: | ---: | ---: | ---: | --- | --- |
-| web01 | 1 | off | 2 | 4 GiB | 40 GiB | 40 GiB | ready |  |
+| web01 | 1 | off | 2 | 4 GiB | 40 GiB | 3 GiB | ready |  |
 | db\\|01 | 2 | on | 2 | 4 GiB | 0 B | 0 B | blocked | shut it down first (vm.powered_on) |
 
 ### web01 (id 1)

@@ -86,11 +86,12 @@ export function seenOf(vm: VmRecord): SeenVm {
     firmware: vm.firmware,
     secure_boot: vm.secure_boot,
     snapshots: vm.snapshots,
-    disks: vm.disks.map(({ label, path, capacity_bytes, allocated_bytes, chain }) => ({
+    disks: vm.disks.map(({ label, path, capacity_bytes, allocated_bytes, kind, chain }) => ({
       label,
       path,
       capacity_bytes,
       allocated_bytes,
+      kind,
       chain: [...chain],
     })),
     nics: vm.nics.map(({ label, model, mac, network, vlan_id, ip_addresses }) => ({

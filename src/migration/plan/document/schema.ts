@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { diskKinds } from '../../../esxi/inventory/schema.js';
 import { propertiesWith, propertyKey } from '../image-words.js';
 import { parseWaitFor } from '../options.js';
 import { cloudSection } from '../sections.js';
@@ -40,6 +41,7 @@ export const seenVm = z.strictObject({
       path: z.string().nullable(),
       capacity_bytes: size.nullable(),
       allocated_bytes: size.nullable(),
+      kind: z.enum(diskKinds).nullable().default(null).describe('How its newest file is built; null in older plans'),
       chain: z.array(z.string()).default([]).describe('Its files from the base to the newest; [] in older plans'),
     }),
   ),
