@@ -282,6 +282,13 @@ export const otherCodes: Readonly<Record<string, OtherCode>> = {
     'It is here, but ends with an error when it is asked for its version.',
     'See what `qemu-img --version` says, and install the package anew.',
   ),
+  'converter.no_attach': check(
+    'attach',
+    'no volume can be attached to this machine',
+    'blocker',
+    'With `--via cinder`: it is no server of the project, and lacks os-brick, root, or a Cinder that lets it.',
+    'Install `python3-os-brick` and run as root; or let the bytes go through images: `--via glance`.',
+  ),
   'converter.space': check(
     'converter',
     'too little space here',

@@ -5,7 +5,7 @@ import { chooseParts, findingOf, noParts, settleParts } from './check-choices.js
 import { judge, type CheckResult, type Found } from './check-result.js';
 import { readTargetFacts } from './check-target.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
-import { readConverterFacts } from './converter-facts.js';
+import { attachProblem, readConverterFacts } from './converter-facts.js';
 import { assertSameCloud, readPlanned } from './diff-plan.js';
 import { withoutExcluded } from './exclude.js';
 import { assertAcceptable, idle } from './findings/accept.js';
@@ -54,6 +54,11 @@ export interface CheckRequest {
 
 const ACCEPT_SOURCES = ['--accept', 'accept in the plan:'] as const;
 
+/** Whether disks are to be written to attached volumes (`--via cinder`). */
+function wantsAttached(subject: CheckSubject): boolean {
+  return 'plan' in subject ? subject.plan.vms.some(({ via }) => via === 'cinder') : subject.options.via === 'cinder';
+}
+
 /** One VM as far as it could be settled, and what was found on it so far. */
 interface Looked {
   item: PreflightVm;
@@ -78,7 +83,9 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
       : lookAtVms(base, request, subject, source.inventory, cloudSide);
   const items = looked.map(({ item }) => item);
   const target = await readTarget(cloudSide, items);
-  const converter = await readConverterFacts(base.ctx, request.stagingDir);
+  const here = await readConverterFacts(base.ctx, request.stagingDir);
+  const attach = cloudSide.cloud && wantsAttached(subject) ? await attachProblem(cloudSide.cloud, base.ctx) : null;
+  const converter = attach ? { ...here, attach } : here;
   const found = preflight({ vms: items, target, host: source.host, converter });
   const of = (side: 'cloud' | 'host' | 'converter') =>
     found.filter(({ place }) => place === side).map((item) => item.finding);

@@ -1,8 +1,10 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { InterruptedError, StackferryError, messageOf, systemCode, type Context } from '../core/index.js';
+import { InterruptedError, StackferryError, isCode, messageOf, systemCode, type Context } from '../core/index.js';
 import { assertQemuNbd, qemuFormats, qemuImgVersion } from '../convert/index.js';
 import { freeBytes } from '../disk/index.js';
+import type { Cloud } from '../openstack/index.js';
+import { resolveVia } from './plan/resolve-via.js';
 
 /** This machine, as far as a migration uses it. */
 export interface ConverterFacts {
@@ -14,6 +16,8 @@ export interface ConverterFacts {
   formats: string[];
   /** Why qemu-img or qemu-nbd cannot be used. */
   problems: Problem[];
+  /** Why no volume can be attached to it, where that is asked for. */
+  attach?: Problem;
   staging: {
     /** Where disks are staged. */
     dir: string;
@@ -45,6 +49,17 @@ export async function readConverterFacts(ctx: Context, stagingDir: string): Prom
     problems,
     staging: { dir: stagingDir, freeBytes: free === Infinity ? null : free, problem: unwritable[0] ?? null },
   };
+}
+
+/** Why `--via cinder` cannot be done from this machine; null where it can. Attaches nothing. */
+export async function attachProblem(cloud: Cloud, ctx: Context): Promise<Problem | null> {
+  try {
+    await resolveVia('cinder', true, { cloud, ctx });
+    return null;
+  } catch (error) {
+    if (!isCode(error, 'converter.no_attach')) throw error;
+    return { code: error.code, message: error.message, hint: error.hint ?? '' };
+  }
 }
 
 async function attempt<T>(look: () => Promise<T>, problems: Problem[]): Promise<T | null> {

@@ -1,4 +1,5 @@
 import { address } from './address.js';
+import { attach } from './attach.js';
 import { converterSpace, converterTools } from './converter.js';
 import { flavor } from './flavor.js';
 import { hostAccess, hostSpace } from './host-access.js';
@@ -37,6 +38,7 @@ export const preflightRules: readonly PreflightRule[] = [
   microversion,
   converterTools,
   converterSpace,
+  attach,
   hostAccess,
   hostSpace,
   inventoryAge,

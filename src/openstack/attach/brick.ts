@@ -119,7 +119,7 @@ export class Brick {
 
 export function notRoot(): StackferryError {
   return new StackferryError('converter.not_root', 'Attaching a volume to this machine and writing to it needs root.', {
-    hint: 'Run stackferry as root (with sudo -E for the environment), or let the bytes go through an image: --via glance',
+    hint: 'Become root (with sudo -E for the environment), or let the bytes go through an image: --via glance',
   });
 }
 

@@ -59,7 +59,7 @@ export class VolumeTarget implements RangeTarget {
       const code = systemCode(error);
       if (code === 'EACCES' || code === 'EPERM') {
         throw new StackferryError('converter.not_root', `${path} (${of.name}) may not be written to by this user.`, {
-          hint: `Run stackferry as root, or ${throughAnImage}`,
+          hint: `Become root, or ${throughAnImage}`,
           cause: error,
         });
       }
@@ -174,7 +174,7 @@ function zeroOut(fd: number, offset: number, length: number): Promise<string | n
     const args = ['-B', ZERO_OUT, String(offset), String(length)];
     const child = spawn('python3', args, { stdio: [fd, 'ignore', 'pipe'], detached: true });
     let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-1000)));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-1000)));
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code) => resolve(code === 0 ? null : said.trim() || `ended with ${code ?? 'a signal'}`));
   });

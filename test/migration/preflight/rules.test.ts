@@ -344,6 +344,11 @@ const full = [{ name: 'datastore1', uuid: null, type: null, capacity_bytes: TIB,
 const others: Case[] = [
   ['a converter that has all', here({}), []],
   [
+    'a converter to which no volume can be attached, where that is asked for',
+    here({ attach: { code: 'converter.no_attach', message: 'It lacks os-brick.', hint: 'apt install it' } }),
+    ['converter.no_attach blocker converter @converter'],
+  ],
+  [
     'no qemu-img',
     here({
       qemuImg: null,
