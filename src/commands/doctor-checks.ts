@@ -210,5 +210,8 @@ async function roomIn(dir: string): Promise<Found> {
   if (free === Infinity) {
     return { ...unknown('space', `${dir} is on a file system that tells no size`), hint: STAGING_HINT };
   }
-  return ok('space', `${formatBytes(free)} free under ${dir}; a disk is staged there unless --output is given`);
+  return ok(
+    'space',
+    `${formatBytes(free)} free under ${dir}; files of disks lie there where some are made and --output is not given`,
+  );
 }

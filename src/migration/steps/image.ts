@@ -40,7 +40,7 @@ export function imageStep(state: RunContext['state'], label: string): Step {
   return {
     key,
     kind: 'image',
-    subject: isDirect ? `disk ${label} into image ${name}` : `image ${name}`,
+    subject: isDirect ? `disk ${label} of ${needSection(state, 'source').vm.name}` : `image ${name}`,
     needs: isDirect ? ['source'] : state.plan.has('files') ? [] : [`convert:${label}`],
     holds: async (rc, result) => {
       const parsed = imageResult.safeParse(result);
