@@ -7,7 +7,7 @@ import { globalSchema } from './options/global.js';
 import { addMappingOptions, mappingSchema, readMapping } from './options/mapping.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { readPlanFile } from './options/plan-file.js';
-import { addPowerOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
+import { addPowerOptions, addReadingOptions, addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
 import { addSourceOptions, addressOptions, sourceSchema, sourceTarget } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
@@ -40,7 +40,7 @@ export function register(program: Command, app: App): void {
     .argument('[plan]', 'a plan file: it decides what goes where')
     .option('--vm <selector>', 'the VM: its name, id:N or uuid:U; with a plan (repeatable): only these', collect)
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable)', collect)
-    .option('--output <dir>', 'stage the disks here; otherwise in the state folder, removed at the end')
+    .option('--output <dir>', 'stage the disks here, as files that stay; otherwise nothing is written to this machine')
     .option('--resume', 'go on with the unfinished run of the VM (or of --run); never begins one')
     .option('--run <id>', 'with --resume: the run to go on with')
     .option(
@@ -54,6 +54,7 @@ export function register(program: Command, app: App): void {
   addSourceOptions(command);
   addTargetOptions(command);
   addMappingOptions(command);
+  addReadingOptions(command);
   addPowerOptions(command);
   addTimeoutOptions(command, ['image', 'volume', 'server', 'console']);
   command.addHelpText(

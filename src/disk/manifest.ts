@@ -175,7 +175,7 @@ function headerOf(of: ManifestOf): Buffer {
     target: createHash('sha256').update(of.target).digest('hex'),
   });
   const header = Buffer.alloc(HEADER_BYTES, ' ');
-  header.write(`stackferry chunks ${text}\n`);
+  header.write(`${text}\n`);
   return header;
 }
 

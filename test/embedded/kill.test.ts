@@ -22,7 +22,6 @@ import { journal, killWhen } from '../support/program.js';
 
 /** kill -9 at any moment, then `--resume`: nothing is made twice, no byte copied twice that had been proved. */
 
-const DISK_BYTES = 9 * MIB + 5 * MIB + 512;
 const peers = usePeers({
   vms: [
     smallVm('web01'),
@@ -30,6 +29,9 @@ const peers = usePeers({
     smallVm('large', { disks: [{ sizeBytes: 150 * MIB, mbr: true, dataBytes: 4 * MIB }] }),
   ],
 });
+
+/** The disks copied whole into files here first, as it can be asked for: then a copy goes on where it was cut off. */
+const staged = (lab: Lab) => ['--output', join(lab.dir, 'out'), '--trust-map', 'never'];
 
 /** The run that a killed program left behind. */
 async function onlyRun(lab: Lab): Promise<string> {
@@ -55,7 +57,7 @@ async function resume(lab: Lab, made = ONE_OF_EACH, vmName = 'web01') {
   return result;
 }
 
-/** Nothing was asked for twice, and no disk or image byte went over the wire a second time. */
+/** Nothing was asked for twice, and no image byte went over the wire a second time. */
 function expectOnce(lab: Lab): void {
   expect(requests(lab, 'POST', 'image', /\/images$/)).toHaveLength(2);
   expect(requests(lab, 'POST', 'block-storage', /\/volumes$/)).toHaveLength(2);
@@ -63,7 +65,6 @@ function expectOnce(lab: Lab): void {
   expect(requests(lab, 'POST', 'compute', /\/servers$/)).toHaveLength(1);
   const puts = requests(lab, 'PUT', 'image', /\/file$/);
   expect(puts.map((entry) => entry.receivedBytes).sort((a, b) => a - b)).toEqual([5 * MIB + 512, 9 * MIB]);
-  expect(diskReads(lab.host).reduce((sum, read) => sum + read.bytes, 0)).toBe(DISK_BYTES);
   const deleted = lab.cloud.requests().filter((entry) => entry.method === 'DELETE');
   expect(deleted).toEqual([]);
 }
@@ -112,7 +113,7 @@ describe('kill -9 at every line of the journal', () => {
 
   test('again and again, in one run', async () => {
     const lab = await peers.lab();
-    for (const match of [/"step.started","step":"export:scsi0:1"/, /"made".*"volume"/, /"intent".*"server"/]) {
+    for (const match of [/"step.started","step":"image:scsi0:1"/, /"made".*"volume"/, /"intent".*"server"/]) {
       expectKilled(await lab.run(migrateArgs('web01'), killAt('after', match)));
     }
     await resume(lab);
@@ -124,7 +125,7 @@ describe.concurrent('kill -9 in the middle', () => {
   test('of the copy: what was proved is not read again', async () => {
     const lab = await peers.lab();
     lab.host.faults.stallAfterBytes(80 * MIB);
-    const running = lab.start(migrateArgs('large', '--streams', '1'));
+    const running = lab.start(migrateArgs('large', '--streams', '1', ...staged(lab)));
     await killWhen(running, () => diskReads(lab.host).reduce((sum, read) => sum + read.bytes, 0) >= 78 * MIB);
     await lab.host.faults.clear();
     const first = diskReads(lab.host);
@@ -138,7 +139,7 @@ describe.concurrent('kill -9 in the middle', () => {
 
   test('of the upload: one image with all the bytes', async () => {
     const lab = await peers.lab();
-    const running = lab.start(migrateArgs('large', '--image-format', 'raw'));
+    const running = lab.start(migrateArgs('large', '--image-format', 'raw', ...staged(lab)));
     const put = () => requests(lab, 'PUT', 'image', /\/file$/)[0];
     await killWhen(running, () => (put()?.receivedBytes ?? 0) > 4 * MIB);
     expect(put()?.receivedBytes).toBeLessThan(150 * MIB);
@@ -149,9 +150,21 @@ describe.concurrent('kill -9 in the middle', () => {
     expect(requests(lab, 'PUT', 'image', /\/file$/)).toHaveLength(2);
   });
 
+  test('of the one pass: it starts over, and there is one image', async () => {
+    const lab = await peers.lab();
+    const running = lab.start(migrateArgs('large', '--image-format', 'raw'));
+    const put = () => requests(lab, 'PUT', 'image', /\/file$/)[0];
+    await killWhen(running, () => (put()?.receivedBytes ?? 0) > 4 * MIB);
+    expect(put()?.receivedBytes).toBeLessThan(150 * MIB);
+    await resume(lab, { images: 1, volumes: 1, ports: 1, servers: 1 }, 'large');
+    expect(requests(lab, 'PUT', 'image', /\/file$/)).toHaveLength(2);
+  });
+
   test('of the conversion', async () => {
     const lab = await peers.lab();
-    expectKilled(await lab.run(migrateArgs('large'), killAt('after', /"step.started","step":"convert/)));
+    expectKilled(
+      await lab.run(migrateArgs('large', ...staged(lab)), killAt('after', /"step.started","step":"convert/)),
+    );
     const read = diskReads(lab.host).length;
     await resume(lab, { images: 1, volumes: 1, ports: 1, servers: 1 }, 'large');
     expect(diskReads(lab.host)).toHaveLength(read);

@@ -362,12 +362,16 @@ describe.concurrent('estimate', () => {
         totals: z.looseObject({ vms: z.number() }),
       })
       .parse(JSON.parse(ended.stdout));
-    const bytes = 14 * 1024 * 1024 + 512;
-    expect(made.vms.map(({ vm, copy_bytes, fits }) => [vm, copy_bytes, fits])).toEqual([
-      ['web01', bytes, false],
-      ['web02', bytes, false],
-      ['db01', bytes, false],
+    expect(made.vms.map(({ vm, fits }) => [vm, fits])).toEqual([
+      ['web01', false],
+      ['web02', false],
+      ['db01', false],
     ]);
+    // What the disks hold, not how large they are.
+    for (const { copy_bytes: bytes } of made.vms) {
+      expect(bytes).toBeGreaterThan(0);
+      expect(bytes).toBeLessThan(14 * 1024 * 1024 + 512);
+    }
     expect(lab.cloud.requests()).toEqual([]);
     expect(powering(lab)).toEqual([]);
   });

@@ -221,6 +221,9 @@ export const ONE_OF_EACH = { images: 2, volumes: 2, ports: 1, servers: 1 };
 export function diskReads(host: EmbeddedHost): { file: string; skip: number; bytes: number }[] {
   return host.commands.flatMap(({ command, stdoutBytes }) => {
     const found = /^dd if='(.*)' bs=1048576 skip=(\d+) /s.exec(command);
+    // One shell that reads what it is told on its standard input: what it sent, the words between the ranges included.
+    const reader = /^set -- '([^']*)'.*while read -r i n b s c/s.exec(command);
+    if (reader) return [{ file: reader[1] ?? '', skip: 0, bytes: stdoutBytes }];
     return found ? [{ file: found[1] ?? '', skip: Number(found[2]), bytes: stdoutBytes }] : [];
   });
 }

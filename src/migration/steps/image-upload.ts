@@ -198,6 +198,17 @@ async function send(rc: RunContext, cloud: Cloud, id: string, name: string, cont
   }
 }
 
+/** Removes the images of disks whose source has changed: what they hold is no state that the disks ever had. */
+export async function dropImagesOf(rc: RunContext, labels: readonly string[]): Promise<void> {
+  for (const label of labels) {
+    const key = `image:${label}`;
+    for (const { id } of madeBy(rc.state, key, 'image')) {
+      if (id !== null) await dropImage(rc, await rc.cloud(), key, id);
+    }
+    if (rc.state.steps.get(key)?.state === 'done') await rc.record({ kind: 'step.reset', step: key });
+  }
+}
+
 export async function dropImage(rc: RunContext, cloud: Cloud, key: string, id: string): Promise<void> {
   await cloud.images.delete(id);
   await rc.record({ kind: 'gone', step: key, resource: 'image', id });

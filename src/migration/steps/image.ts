@@ -1,10 +1,18 @@
 import { z } from 'zod';
-import { formatBytes } from '../../core/index.js';
+import { formatBytes, isCode } from '../../core/index.js';
 import type { ImageSection } from '../plan/sections.js';
 import { convertResult } from './convert.js';
 import { hostContent } from './host-content.js';
 import { fileContent, imageFile } from './image-content.js';
-import { dropImage, imageInput, uploadImage } from './image-upload.js';
+import {
+  dropImage,
+  dropImagesOf,
+  imageInput,
+  uploadImage,
+  type ImageTarget,
+  type UploadedImage,
+} from './image-upload.js';
+import { readSourceFiles } from './source.js';
 import { madeBy, needSection, placeholder, type PlannedCall, type RunContext, type Step } from './step.js';
 import { transferOf } from './transfer.js';
 
@@ -51,7 +59,7 @@ export function imageStep(state: RunContext['state'], label: string): Step {
     run: async (rc) => {
       const target = { key, name, planned: needPlanned(planned, label) };
       const sent = isDirect
-        ? await uploadImage(rc, target, (digests) => hostContent(rc, label, target.planned.format, digests))
+        ? await uploadFromHost(rc, target)
         : await uploadImage(rc, target, () => fileContent(rc, label));
       const { content } = sent;
       const result: ImageResult = {
@@ -80,6 +88,18 @@ export function imageStep(state: RunContext['state'], label: string): Step {
       for (const id of ids) await dropImage(rc, cloud, key, id);
     },
   };
+}
+
+async function uploadFromHost(rc: RunContext, target: ImageTarget): Promise<UploadedImage> {
+  const { label, format } = target.planned;
+  try {
+    return await readSourceFiles(rc, () =>
+      uploadImage(rc, target, (digests) => hostContent(rc, label, format, digests)),
+    );
+  } catch (error) {
+    if (isCode(error, 'vm.changed_during_copy')) await dropImagesOf(rc, needSection(rc.state, 'source').labels);
+    throw error;
+  }
 }
 
 async function previewImage(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, poll, type Context } from '../../core/index.js';
 import type { EsxiHost } from '../../esxi/index.js';
 import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
+import { dropImagesOf } from './image-upload.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
 import { readerOf, sentSection, transferOf } from './transfer.js';
 
@@ -62,13 +63,19 @@ export function sourceStep(state: RunContext['state']): Step {
 /** After the last byte: the VM is still off, and its files are the ones that were read. */
 export function recheckStep(state: RunContext['state']): Step {
   const source = needSection(state, 'source');
+  const isDirect = transferOf(state) === 'direct';
   return {
     key: 'recheck',
     kind: 'recheck',
     subject: `VM ${source.vm.name}`,
     needs: ['source', ...source.labels.map((label) => readerOf(state, label))],
     run: async (rc) => {
-      await assertSourceUnchanged(rc);
+      try {
+        await assertSourceUnchanged(rc);
+      } catch (error) {
+        if (isDirect && isCode(error, 'vm.changed_during_copy')) await dropImagesOf(rc, source.labels);
+        throw error;
+      }
       return { result: {}, summary: 'unchanged since the copy began' };
     },
   };
