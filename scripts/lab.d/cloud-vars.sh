@@ -16,7 +16,7 @@ PHY=sfphy0 PHY_HOST=sfphy1                      # a veth pair: Neutron's physica
 PROVIDER_NET=10.178.0 PROJECT_NET=10.177.0 PROJECT_NET6=fd00:177
 VNI_FIRST=5000 VNI_LAST=5999
 
-CLOUD_PACKAGES=(keystone glance-api cinder-api cinder-scheduler cinder-volume placement-api
+CLOUD_PACKAGES=(keystone glance-api cinder-api cinder-scheduler cinder-volume python3-os-brick placement-api
   nova-api nova-conductor nova-scheduler nova-compute nova-compute-kvm
   neutron-server neutron-linuxbridge-agent neutron-dhcp-agent neutron-metadata-agent
   python3-openstackclient python3-osc-placement uwsgi-core uwsgi-plugin-python3
