@@ -128,9 +128,7 @@ describe('migrate --via cinder: os-brick connects the volumes of a real Cinder t
     expect(ended.signal, ended.stderr).toBe('SIGKILL');
     const resumed = await bench.run(RESUME);
     expectDone(resumed);
-    expect(resumed.stderr).toMatch(
-      /disk scsi0:0 into volume .* 0 B read and written, 20 MiB there from before/,
-    );
+    expect(resumed.stderr).toMatch(/disk scsi0:0 into volume .* 0 B read and written, 20 MiB there from before/);
     const vm = resultOf(resumed);
     await expectBytes(vm);
     expectDone(await bench.run(['rollback', vm.run, '--yes']));

@@ -2,8 +2,8 @@
 export { BackendDoor, localAddress } from './backend-door.js';
 export { Brick, notRoot } from './brick.js';
 export { clearAttachments } from './clear.js';
-export { deviceRoots, findDevice, type DeviceRoots, type FoundDevice } from './device.js';
+export { findDevice, type DeviceRoots, type FoundDevice } from './device.js';
 export type { AttachedVolume, VolumeDoor } from './door.js';
-export { ServerDoor, serverAttachmentId } from './server-door.js';
+export { ServerDoor } from './server-door.js';
 export { machineIds, thisServer } from './this-server.js';
 export { VolumeTarget } from './volume-target.js';
