@@ -98,7 +98,7 @@ describe('two VMs', () => {
     expect(await textOf(page, 'h1')).toBe('esx1.example.com');
     expect(await textOf(page, '#totals')).toMatch(/VMs\s+2\s[^]*vCPUs\s+4\s[^]*Provisioned\s+120 GiB[^]*Held\s+9 GiB/);
     const readiness = await textOf(page, '#readiness');
-    expect(readiness).toMatch(/Ready\s+1\s+50 %\s+40 GiB\s+8 min 32 s/);
+    expect(readiness).toMatch(/Ready\s+1\s+50 %\s+3 GiB\s+39 s/);
     expect(readiness).toMatch(/Blocked\s+1\s+50 %/);
     expect(readiness).toContain('The rate is an assumption: 80 MiB/s was given.');
     expect(await page.evaluate(`document.querySelector('.chart').getAttribute('aria-label')`)).toBe(
@@ -300,7 +300,7 @@ describe('two thousand VMs', () => {
       [4, 'vCPUs', '1', '8'],
       [5, 'Memory', '1 GiB', '16 GiB'],
       [6, 'Provisioned', '10 GiB', '198 GiB'],
-      [7, 'To move', '10 GiB', '198 GiB'],
+      [7, 'To move', '2 GiB', '20 GiB'],
       [8, 'First to do', 'shut it down first (vm.powered_on)', 'shut it down first (vm.powered_on)'],
     ] as const) {
       await sort(column);
