@@ -27,6 +27,7 @@ const schema = z.object({
   accept: z.array(z.string()).optional(),
   from: z.string().optional(),
   powerOff: z.boolean().default(false),
+  forceOff: z.boolean().default(false),
   output: z.string().optional(),
 });
 type Options = z.infer<typeof schema>;
@@ -51,7 +52,8 @@ export function register(program: Command, app: App): void {
     .option('--skip-disk <label>', 'leave a disk behind on purpose (repeatable; with one VM)', collect)
     .option('--rules <file>', 'mapping rules (YAML), as for plan')
     .option('--from <file>', 'look at a saved inventory (inventory --save; - for stdin); the host is not asked')
-    .option('--power-off', 'migrate will be called with --power-off: a running VM is no blocker')
+    .option('--power-off', 'migrate will be called with --power-off: a running VM with Tools is no blocker')
+    .option('--force-off', 'migrate will be called with --force-off: no running VM is a blocker')
     .option('--output <dir>', 'the folder where migrate will stage the disks; otherwise the state folder');
   addFormat(command);
   addSourceOptions(command);
@@ -92,6 +94,7 @@ async function act(command: Command, app: App, planPath: string | undefined): Pr
       accept,
       ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
       powerOff: options.powerOff,
+      forceOff: options.forceOff,
       stagingDir: options.output === undefined ? join(stateDir(app), 'runs') : resolve(app.cwd, options.output),
     });
     await printCheck(terminal, options.format, result);

@@ -51,10 +51,12 @@ export function register(program: Command, app: App): void {
     .option('--schema', 'print the JSON Schema of plan files, for editors')
     .option('--rules-schema', 'print the JSON Schema of rule files')
     .addOption(
-      new Option(
-        '-f, --format <format>',
-        'how it is printed: a plan as yaml (unset), json, or a table of its parts',
-      ).choices(['table', 'json', 'yaml', 'csv']),
+      new Option('-f, --format <format>', 'the plan as yaml (unset), json or table').choices([
+        'table',
+        'json',
+        'yaml',
+        'csv',
+      ]),
     );
   addSourceOptions(command);
   addTargetOptions(command);

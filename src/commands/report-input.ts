@@ -1,6 +1,13 @@
 import { UsageError } from '../core/index.js';
 import { readInventory, type InventoryWithFindings } from '../migration/read-inventory.js';
-import { buildReport, parseSavedInventory, type Report, type RunInput } from '../migration/report/index.js';
+import type { PlanDocument } from '../migration/plan/document/index.js';
+import {
+  buildReport,
+  parseSavedInventory,
+  targetsOfPlan,
+  type Report,
+  type RunInput,
+} from '../migration/report/index.js';
 import { foldJournal } from '../migration/state/fold.js';
 import { readJournal } from '../migration/state/journal.js';
 import { readInventoryText, warnOfAge } from './options/inventory-file.js';
@@ -17,6 +24,8 @@ export interface ReportRequest {
   host: SourceOptions | undefined;
   selectors: readonly string[] | undefined;
   rate: number | undefined;
+  /** Whose targets are shown of VMs that no run has moved. */
+  plan: PlanDocument | undefined;
 }
 
 /** Reads what the report is made of, and makes it. */
@@ -46,6 +55,7 @@ export async function collectReport(tools: Tools, request: ReportRequest): Promi
     runs: runs.filter((item, index) => runs.findIndex(({ state }) => state.run === item.state.run) === index),
     ...(request.selectors === undefined ? {} : { selectors: request.selectors }),
     ...(request.rate === undefined ? {} : { rate: request.rate }),
+    ...(request.plan === undefined ? {} : { planned: targetsOfPlan(request.plan) }),
   });
 }
 

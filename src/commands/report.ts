@@ -5,6 +5,7 @@ import { UsageError, parseRate } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
 import { collect, read } from './options/parse.js';
+import { readPlanFile } from './options/plan-file.js';
 import { addSourceOptions, sourceSchema } from './options/source.js';
 
 const formats = ['html', 'md', 'json'] as const;
@@ -19,6 +20,7 @@ const schema = z.object({
   rate: z.string().optional(),
   format: z.enum(formats).optional(),
   output: z.string().optional(),
+  plan: z.string().optional(),
 });
 type Options = z.infer<typeof schema>;
 
@@ -35,6 +37,7 @@ export function register(program: Command, app: App): void {
     .option('--run <id>', 'the same as the argument (repeatable)', collect)
     .option('--from <file>', 'a saved inventory (inventory --save, or what inventory -f json prints; - for stdin)')
     .option('--inventory <file>', 'the same as --from')
+    .option('--plan <file>', 'a plan: what it makes of each VM (flavor, volumes, networks) is shown with it')
     .option('--vm <selector>', 'only these (repeatable): a name, a glob, id:N or uuid:U', collect)
     .option('--rate <rate>', 'for the time to copy: 80MiB/s, 1Gbit/s; unset, what the runs reached, or an assumption')
     .addOption(
@@ -48,6 +51,7 @@ export function register(program: Command, app: App): void {
 Examples:
   $ stackferry report --from esx1.json -o esx1.html
   $ stackferry report --from esx1.json --vm 'web*' --rate 1Gbit/s -f md
+  $ stackferry report --from esx1.json --plan plan.yaml -o esx1.html
   $ stackferry report r7k2 -o r7k2.html
   $ stackferry report --esxi esx1 -o esx1.html
 `,
@@ -60,6 +64,7 @@ async function act(command: Command, app: App, words: string[]): Promise<void> {
   const runs = [...new Set([...words, ...(options.run ?? [])])];
   const file = savedFile(options);
   if (file === undefined && runs.length === 0) nameASource(app, options);
+  const plan = options.plan === undefined ? undefined : await readPlanFile(app, options.plan);
   const rate = options.rate === undefined ? undefined : parseRate(options.rate, '--rate');
   const format = options.format ?? formatOf(options.output);
   const [{ withTools }, { collectReport }, { renderReport }] = await Promise.all([
@@ -74,6 +79,7 @@ async function act(command: Command, app: App, words: string[]): Promise<void> {
       host: file === undefined && (runs.length === 0 || options.esxi !== undefined) ? options : undefined,
       selectors: options.vm,
       rate,
+      plan,
     });
     const text = await renderReport(format, report);
     if (options.output === undefined || options.output === '-') {

@@ -24,7 +24,7 @@ import {
 import type { SourceAddress } from './migrate.js';
 import { changesOf, seenOf, type PlanDocument, type PlannedVm } from './plan/document/index.js';
 import { preflight, quotaNeed, quotaRows, stagingNeed, type PreflightVm, type TargetFacts } from './preflight/index.js';
-import { chooseDisks, isOnWhatMoves } from './read-source.js';
+import { chooseDisks, isOnWhatMoves, weighed } from './read-source.js';
 import { daysSince, savedWhen } from './saved-age.js';
 import type { SessionBase } from './session.js';
 
@@ -48,6 +48,7 @@ export interface CheckRequest {
   accept: readonly string[];
   /** `migrate` is going to be allowed to shut running VMs down. */
   powerOff: boolean;
+  forceOff: boolean;
   /** Absolute; where disks are going to be staged. */
   stagingDir: string;
 }
@@ -95,7 +96,9 @@ export async function check(base: SessionBase, request: CheckRequest): Promise<C
       vm: item.name,
       id: item.id,
       findings: [
-        ...findings.map((one) => (one.code === 'vm.powered_on' && request.powerOff ? allowed(one) : one)),
+        ...findings.map((one) =>
+          weighed(one, { powerOff: request.powerOff || request.forceOff, forceOff: request.forceOff }),
+        ),
         ...found.flatMap(({ place, finding: one }) => (typeof place === 'object' && place.vm === item.id ? [one] : [])),
       ],
     })),
@@ -130,10 +133,6 @@ function savedOf(base: SessionBase, { inventory, savedAt = null }: CheckRequest)
 }
 
 /** A running VM that may be shut down. */
-function allowed(found: Finding): Finding {
-  return { ...found, severity: 'info', remedy: 'It is shut down by --power-off when it is moved.' };
-}
-
 async function readSourceSide(
   base: SessionBase,
   { subject, inventory, savedAt = null }: CheckRequest,

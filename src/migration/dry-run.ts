@@ -3,7 +3,15 @@ import { targetBlocker, targetFindings } from './check-target.js';
 import { standing } from './findings/accept.js';
 import type { Finding, Severity } from './findings/index.js';
 import { openOrBegin } from './choose-run.js';
-import { lookAtSource, noteSource, saidOf, takeAccepted, takePlan, type MigrateRequest } from './migrate.js';
+import {
+  lookAtSource,
+  noteSource,
+  saidOf,
+  takeAccepted,
+  takePlan,
+  type MigrateRequest,
+  powerLeave,
+} from './migrate.js';
 import type { WaitFor } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import type {
@@ -66,8 +74,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   const accept = await takeAccepted(rc, request.accept ?? []);
   const { source, labels } = await lookAtSource(rc, request.source);
   state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
-  const powerOff = base.settings.powerOff || base.settings.forceOff;
-  const blockers = standing(standingBlockers(source, labels, { powerOff }), accept).standing;
+  const blockers = standing(standingBlockers(source, labels, powerLeave(base)), accept).standing;
   let blocked = blockerError(source.vm.name, blockers);
   await noteSource(rc, request.source, {
     source,

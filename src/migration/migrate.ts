@@ -8,7 +8,15 @@ import { canRead } from '../esxi/read/index.js';
 import { checkTarget } from './check-target.js';
 import { assertAcceptable, isOverridable, standing } from './findings/accept.js';
 import { assertDisksOfRun, diskChoice, openOrBegin } from './choose-run.js';
-import { blockerError, chooseDisks, isOnWhatMoves, readSource, standingBlockers, type Source } from './read-source.js';
+import {
+  blockerError,
+  chooseDisks,
+  isOnWhatMoves,
+  readSource,
+  standingBlockers,
+  type PowerLeave,
+  type Source,
+} from './read-source.js';
 import { runResult, type RunResult } from './result.js';
 import { runSteps } from './runner.js';
 import { withRun, type Session, type SessionBase } from './session.js';
@@ -56,7 +64,7 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
   return withRun(base, which, async (session) => {
     const { rc } = session;
     const accept = await takeAccepted(rc, request.accept ?? []);
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), accept });
+    await takeSource(session, request.source, { ...powerLeave(rc), accept });
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));
     await ensureSections(rc, options, ['cloud', 'via', 'images', 'volumes', 'ports', 'server', 'boot']);
@@ -95,7 +103,7 @@ export function saidOf(
 export async function takeSource(
   session: Session,
   request: SourceRequest,
-  allowed: { powerOff: boolean; accept?: readonly string[]; staged?: boolean; toFile?: boolean },
+  allowed: PowerLeave & { accept?: readonly string[]; staged?: boolean; toFile?: boolean },
 ): Promise<void> {
   const { rc, paths } = session;
   const accept = allowed.accept ?? [];
@@ -177,8 +185,8 @@ export async function takePlan(rc: RunContext, planned: PlannedVm): Promise<void
   await followPlan(rc, planned);
 }
 
-export function mayPowerOff(rc: RunContext): boolean {
-  return rc.settings.powerOff || rc.settings.forceOff;
+export function powerLeave({ settings }: Pick<RunContext, 'settings'>): PowerLeave {
+  return { powerOff: settings.powerOff || settings.forceOff, forceOff: settings.forceOff };
 }
 
 /** Where the bytes do not go through images: that, and why. */

@@ -2,7 +2,7 @@ import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import type { MappingOptions } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import { assertNoneHidden, halfExportedRun, partialRun } from './choose-run.js';
-import { mayPowerOff, takeSource, type SourceRequest } from './migrate.js';
+import { powerLeave, takeSource, type SourceRequest } from './migrate.js';
 import { PARTIAL, exportCommand, isPartial, leftOut, missingOf, phasesOf } from './next-command.js';
 import { readSource } from './read-source.js';
 import { runSteps } from './runner.js';
@@ -40,7 +40,7 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
   await withRun(base, which, async (session) => {
     const { rc } = session;
     final = rc.state;
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc), staged: true, toFile });
+    await takeSource(session, request.source, { ...powerLeave(rc), staged: true, toFile });
     const phases: Phase[] = ['export'];
     if (request.convertTo !== null) {
       const options = await takeOptions(rc, { imageFormat: request.convertTo });

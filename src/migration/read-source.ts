@@ -51,17 +51,35 @@ export function chooseDisks(vm: VmRecord, choice: { only?: readonly string[]; sk
   return chosen;
 }
 
+/** What may be done to a running VM. */
+export interface PowerLeave {
+  /** It may be shut down. */
+  powerOff: boolean;
+  /** And its plug pulled; where that is not said, it is not judged by it. */
+  forceOff?: boolean;
+}
+
 /**
- * The blockers that stand. A running VM is no blocker where it may be shut down; findings on disks that do not move do
- * not count.
+ * A finding as it weighs with this leave: a running VM is none where it may be shut down; that it has no Tools to shut
+ * it down by is one where only they may do it.
  */
-export function standingBlockers(source: Source, labels: readonly string[], allowed: { powerOff: boolean }): Finding[] {
-  return source.findings.filter(
-    (finding) =>
-      finding.severity === 'blocker' &&
-      !(finding.code === 'vm.powered_on' && allowed.powerOff) &&
-      isOnWhatMoves(source, labels, finding),
-  );
+export function weighed(found: Finding, { powerOff, forceOff }: PowerLeave): Finding {
+  if (found.code === 'vm.powered_on' && powerOff) {
+    return { ...found, severity: 'info', remedy: 'It is shut down by --power-off when it is moved.' };
+  }
+  if (found.code === 'vm.tools_missing' && powerOff && forceOff === false) {
+    const remedy =
+      'Shut it down from within the guest, or install open-vm-tools there, or have its plug pulled: --force-off';
+    return { ...found, severity: 'blocker', remedy };
+  }
+  return found;
+}
+
+/** The blockers that stand. Findings on disks that do not move do not count. */
+export function standingBlockers(source: Source, labels: readonly string[], allowed: PowerLeave): Finding[] {
+  return source.findings
+    .map((finding) => weighed(finding, allowed))
+    .filter((finding) => finding.severity === 'blocker' && isOnWhatMoves(source, labels, finding));
 }
 
 /** Whether a finding is about the VM, or about a disk that moves. */

@@ -1,6 +1,6 @@
 import { assertNoneHidden } from './choose-run.js';
 import { isUnfinished, runsOfVm } from './find-run.js';
-import { mayPowerOff, takeSource, type SourceRequest } from './migrate.js';
+import { powerLeave, takeSource, type SourceRequest } from './migrate.js';
 import type { MappingOptions } from './plan/options.js';
 import { ensureSections, takeOptions } from './plan/resolve.js';
 import { readSource } from './read-source.js';
@@ -31,7 +31,7 @@ export async function uploadVm(
   await withRun(base, { vm: { id: vm.id, name: vm.name, uuid: vm.uuid } }, async (session) => {
     const { rc } = session;
     final = rc.state;
-    await takeSource(session, request.source, { powerOff: mayPowerOff(rc) });
+    await takeSource(session, request.source, powerLeave(rc));
     const options = await takeOptions(rc, request.options);
     await ensureSections(rc, options, ['cloud', 'images']);
     // Disks of kinds that are not read in place are staged first.

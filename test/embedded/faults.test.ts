@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa, execaSync } from 'execa';
@@ -528,10 +528,12 @@ describe.concurrent('this machine', () => {
       const running = lab.start(migrateArgs('web01', '--image-format', format, ...staged(lab)));
       await until(() => requests(lab, 'POST', 'image', /\/images$/).length > 0, running);
       const [run = ''] = await readdir(join(lab.stateDir, 'runs'));
-      await editUnseen(join(lab.dir, 'out', `scsi0-0.${format}`));
+      const edited = join(lab.dir, 'out', `scsi0-0.${format}`);
+      await editUnseen(edited);
       const result = failed(await running.ended, 'upload.file_changed');
       expect(result.vms[0]?.image_ids).toEqual([]);
       expect(counts(lab)).toEqual({ images: 0, volumes: 0, ports: 0, servers: 0 });
+      await rm(edited); // it is the user's folder
       const again = await done(lab, await lab.run(migrateArgs('web01', ...staged(lab))));
       expect(again.run).toBe(run);
       const word = format === 'raw' ? 'content hash' : 'qcow2';

@@ -237,7 +237,7 @@ describe.concurrent('a running VM', () => {
   test('without Tools: --power-off says so, --force-off pulls the plug', async () => {
     const lab = await peers.lab();
     const asked = await lab.run(migrateArgs('no-tools', '--power-off'));
-    expect(asked.code, asked.stderr).not.toBe(0);
+    expect(asked.code, asked.stderr).toBe(3);
     expect(asked.stderr).toMatch(/\(vm\.tools_missing\)\n.*--force-off/);
     expect(await lab.tree.power('no-tools')).toBe('on');
     expect(diskReads(lab.host)).toEqual([]);

@@ -351,7 +351,7 @@ describe.concurrent('estimate', () => {
       '--upload-rate',
       '1MiB/s',
       '--budget',
-      '2m',
+      '105s',
       '-f',
       'json',
     ]);

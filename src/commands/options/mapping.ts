@@ -22,7 +22,7 @@ export function addVolumeOptions(command: Command): Command {
   return command
     .option(
       '--volume-type <[datastore=]type>',
-      "Cinder volume type, the cloud's default if unset; DATASTORE=TYPE (repeatable): of the disks on it, a name or glob",
+      "Cinder volume type, the cloud's default if unset; DATASTORE=TYPE (repeatable): of its disks",
       collect,
     )
     .option('--volume-zone <zone>', 'availability zone of the volumes; --zone where Cinder has one of that name');
@@ -63,10 +63,7 @@ export function addMappingOptions(command: Command): Command {
   addVolumeOptions(command);
   addServerOptions(command);
   return command.addOption(
-    new Option(
-      '--via <way>',
-      'through an image (glance), or written to the attached volume (cinder); auto takes cinder on a server of the cloud',
-    ).choices(['auto', 'glance', 'cinder']),
+    new Option('--via <way>', 'through an image, or onto the attached volume').choices(['auto', 'glance', 'cinder']),
   );
 }
 

@@ -24,10 +24,11 @@ export function addReadingOptions(command: Command): Command {
     )
     .option('--bandwidth <rate>', 'read no more than this from the host in all: 200MiB/s, 1Gbit/s')
     .addOption(
-      new Option(
-        '--trust-map <when>',
-        "leave out what the host's block map calls empty: after a look at samples of it, always, never; auto if unset",
-      ).choices(['auto', 'always', 'never']),
+      new Option('--trust-map <when>', 'leave out what its block map calls empty; auto takes samples').choices([
+        'auto',
+        'always',
+        'never',
+      ]),
     );
 }
 

@@ -1,8 +1,9 @@
-import { KIB, formatBytes, throwIfAborted, type Context } from '../../core/index.js';
+import { KIB, formatBytes, retry, throwIfAborted, type Context } from '../../core/index.js';
 import { RangeList, isZero, type Range } from '../../disk/index.js';
 import { BlockMapParser, type BlockMap } from '../parse/block-map.js';
 import { command, path, type RemoteShell } from '../ssh/index.js';
 import { fileRead, type RemoteFile } from './file-read.js';
+import { mayGoAway, readLost } from './read-error.js';
 import { ReadStream } from './read-stream.js';
 
 /** Whether ranges that the host's block map calls empty are left unread: after a look at some of them, always, never. */
@@ -38,7 +39,10 @@ export async function readAllocation(
 ): Promise<Allocation> {
   const all = (why: string): Allocation => ({ data: null, why });
   if (trust === 'never') return all('the block map is not used (--trust-map never)');
-  const map = await readMap(shell, descriptor, file.bytes, ctx);
+  const policy = { attempts: 5, delayMs: 1000, maxDelayMs: 10_000, retryable: mayGoAway };
+  const map = await retry(ctx, { ...policy, what: `block map of ${descriptor}` }, () =>
+    readMap(shell, descriptor, file.bytes, ctx),
+  );
   if (typeof map === 'string') return all(`there is no usable block map: ${map}`);
   const held = map.data.bytes + map.zeroed.bytes;
   const slack = file.bytes / 64 + 16 * 1024 * KIB;
@@ -50,7 +54,9 @@ export async function readAllocation(
   if (empty === 0) return all('the block map names no empty range');
   if (trust === 'always') return { data: map.data, why: 'the block map is relied upon unseen (--trust-map always)' };
   const places = [...samplesOf(map.zeroed), ...samplesOf(map.absent)].sort((one, other) => one.offset - other.offset);
-  const odd = await firstWithData(shell, file, places, ctx);
+  const odd = await retry(ctx, { ...policy, what: `samples of ${file.path}` }, () =>
+    firstWithData(shell, file, places, ctx),
+  );
   if (odd !== null) return all(`the block map calls byte ${odd} empty, and it is not`);
   return { data: map.data, why: `by the block map; ${places.length} places that it calls empty were read and are` };
 }
@@ -67,10 +73,11 @@ async function readMap(
     for await (const chunk of running.stdout as AsyncIterable<Buffer>) parser.push(chunk.toString('latin1'));
   } catch (error) {
     throwIfAborted(ctx.signal);
-    return `it broke off (${String(error)})`;
+    throw readLost(descriptor, 'while its block map came', error);
   }
   throwIfAborted(ctx.signal);
   const { exitCode, stderr } = await running.finished;
+  if (exitCode === null) throw readLost(descriptor, 'while its block map came');
   if (exitCode !== 0) {
     const said =
       stderr

@@ -1,15 +1,8 @@
-import {
-  StackferryError,
-  deferred,
-  isCode,
-  messageOf,
-  throwIfAborted,
-  type Context,
-  type Deferred,
-} from '../../core/index.js';
+import { deferred, messageOf, throwIfAborted, type Context, type Deferred } from '../../core/index.js';
 import type { DiskLayout, DiskPiece, RangeList } from '../../disk/index.js';
 import type { RemoteShell } from '../ssh/index.js';
 import type { RemoteFile } from './file-read.js';
+import { mayGoAway } from './read-error.js';
 import { PieceFiller, requestsOf, type ReadRequest } from './request.js';
 import { ReadStream } from './read-stream.js';
 import { StreamCount } from './stream-count.js';
@@ -258,9 +251,4 @@ export class ParallelReader {
       turn.resolve();
     }
   }
-}
-
-function mayGoAway(error: unknown): boolean {
-  const passing = ['esxi.connection_lost', 'esxi.unreachable', 'host.no_ssh', 'esxi.read_failed'];
-  return error instanceof StackferryError && passing.some((code) => isCode(error, code));
 }

@@ -1,4 +1,4 @@
-import { StackferryError } from '../../core/index.js';
+import { StackferryError, isCode } from '../../core/index.js';
 
 /** A connection that ended in the middle of a range: the range can be read again. */
 export function readLost(path: string, what: string, cause?: unknown): StackferryError {
@@ -32,4 +32,10 @@ export function readRefused(path: string, stderr: string): StackferryError {
     });
   }
   return readFailed(path, said || 'dd ended with an error');
+}
+
+/** Whether what went wrong may be over when it is tried again. */
+export function mayGoAway(error: unknown): boolean {
+  const passing = ['esxi.connection_lost', 'esxi.unreachable', 'host.no_ssh', 'esxi.read_failed'];
+  return error instanceof StackferryError && passing.some((code) => isCode(error, code));
 }

@@ -6,6 +6,7 @@ import type { Report } from './types.js';
 
 export { buildReport, type ReportInput } from './model.js';
 export type { RunInput } from './run.js';
+export { targetsOfPlan } from './planned.js';
 export { parseSavedInventory } from '../saved-inventory.js';
 export type { Report } from './types.js';
 

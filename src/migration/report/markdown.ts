@@ -118,6 +118,19 @@ function detailLines(vm: ReportVm): string[] {
     const rows = vm.findings.map((item) => [item.severity, item.code, item.subject, item.message, item.remedy]);
     lines.push('', ...table(['Severity', 'Code', 'On', 'Found', 'Remedy'], rows));
   } else lines.push('', 'Nothing was found that stands in its way.');
+  if (vm.target) {
+    const { server, volumes, ports } = vm.target;
+    const rows = [
+      ...(server ? [['server', server.name, server.flavor]] : []),
+      ...volumes.map((volume) => [
+        'volume',
+        volume.label,
+        `${volume.size_gib} GiB${volume.type ? `, ${volume.type}` : ''}`,
+      ]),
+      ...ports.map((port) => ['port', port.label, port.network ?? '-']),
+    ];
+    lines.push('', ...table(['Target', 'Name', 'What'], rows));
+  }
   if (vm.disks.length > 0) {
     const rows = vm.disks.map((disk) => [
       disk.label,

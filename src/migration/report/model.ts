@@ -6,7 +6,7 @@ import { readiness as adviceOf } from '../findings/index.js';
 import type { InventoryVm, InventoryWithFindings } from '../read-inventory.js';
 import { countFindings } from './count-findings.js';
 import { inventoryVmOf, reportRun, type RunInput } from './run.js';
-import type { Readiness, Report, ReportEstimate, ReportRun, ReportTotals, ReportVm } from './types.js';
+import type { Readiness, Report, ReportEstimate, ReportRun, ReportTarget, ReportTotals, ReportVm } from './types.js';
 
 /** What a report is made of. At least one of `inventory` and `runs` holds something. */
 export interface ReportInput {
@@ -21,6 +21,8 @@ export interface ReportInput {
   selectors?: readonly string[];
   /** Bytes a second, where a person said so. */
   rate?: number;
+  /** What a plan makes of VMs, by their ids. */
+  planned?: ReadonlyMap<string, ReportTarget>;
 }
 
 /** Bytes a second where nobody said and nothing was measured: a line of 1 Gbit/s, on the slow side. */
@@ -51,7 +53,7 @@ export function buildReport(input: ReportInput): Report {
   const measured = measuredRate([...items.flatMap((item) => item.runs), ...ofNoVm]);
   const rate = input.rate ?? measured ?? ASSUMED_RATE;
   const basis = input.rate !== undefined ? 'given' : measured !== undefined ? 'measured' : 'assumed';
-  const vms = chosen.map((item) => reportVm(item, rate));
+  const vms = chosen.map((item) => reportVm(item, rate, input.planned?.get(item.vm.id) ?? null));
   const skipped = selectors === undefined ? (input.inventory?.skipped ?? []) : [];
   // In the order in which they were named, which is the order of the VMs for those that came with a run alone.
   const kept = new Set([...chosen.flatMap((item) => item.runs), ...(selectors === undefined ? ofNoVm : [])]);
@@ -122,7 +124,7 @@ export function readinessOf(findings: readonly { severity: string }[]): Readines
   return findings.some(({ severity }) => severity === 'warning') ? 'remedies' : 'ready';
 }
 
-function reportVm({ vm, runs }: Item, rate: number): ReportVm {
+function reportVm({ vm, runs }: Item, rate: number, planned: ReportTarget | null): ReportVm {
   const moved = runs.some((run) => run.state === 'done' && run.target.volumes.some((volume) => volume.volume_id));
   const staged = isStaged(vm.disks);
   const toMove = moved
@@ -173,7 +175,7 @@ function reportVm({ vm, runs }: Item, rate: number): ReportVm {
       message,
       remedy,
     })),
-    target: runs.at(-1)?.target ?? null,
+    target: runs.at(-1)?.target ?? planned,
     runs: runs.map(({ run }) => run),
   };
 }

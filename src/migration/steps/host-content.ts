@@ -4,7 +4,7 @@ import { PieceGuard, imageEncoders } from '../../convert/index.js';
 import { DiskHasher } from '../../disk/index.js';
 import { openRemoteDisk } from '../../esxi/read/index.js';
 import type { ContentRun, DigestName } from '../../openstack/index.js';
-import type { ImageContent, SeenBytes } from './image-content.js';
+import { knownDigests, type ImageContent, type SeenBytes } from './image-content.js';
 import { readingOf } from './reading.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext } from './step.js';
@@ -72,7 +72,7 @@ export async function hostContent(
     known: ({ id }) => {
       const sent = sentRecord.safeParse(rc.state.plan.get(sentSection(label))).data;
       return Promise.resolve(
-        sent?.image_id === id ? { digests: known(sent.digests), contentHash: sent.content_hash } : null,
+        sent?.image_id === id ? { digests: knownDigests(sent.digests), contentHash: sent.content_hash } : null,
       );
     },
     check: (seen) => {
@@ -80,8 +80,4 @@ export async function hostContent(
       return Promise.resolve('read');
     },
   };
-}
-
-function known(digests: Partial<Record<DigestName, string | undefined>>): SeenBytes['digests'] {
-  return Object.fromEntries(Object.entries(digests).filter(([, value]) => value !== undefined));
 }

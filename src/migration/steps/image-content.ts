@@ -16,6 +16,11 @@ export interface SeenBytes {
   contentHash: string | null;
 }
 
+/** Only those that are there. */
+export function knownDigests(digests: Partial<Record<DigestName, string | undefined>>): SeenBytes['digests'] {
+  return Object.fromEntries(Object.entries(digests).filter(([, value]) => value !== undefined));
+}
+
 /** By what the bytes that were sent are known to be the disk's. */
 export type SentEquals = 'content_hash' | 'file_sha512' | 'read' | null;
 

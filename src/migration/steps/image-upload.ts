@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { StackferryError, isCode, retry } from '../../core/index.js';
 import {
   compareImageHash,
@@ -9,7 +10,7 @@ import {
   type Image,
 } from '../../openstack/index.js';
 import type { ImageSection } from '../plan/sections.js';
-import type { ImageContent, SeenBytes, SentEquals } from './image-content.js';
+import { knownDigests, type ImageContent, type SeenBytes, type SentEquals } from './image-content.js';
 import { madeBy, type RunContext } from './step.js';
 
 /** How often an upload is begun again from the source after the connection was lost. */
@@ -177,6 +178,9 @@ export function imageInput(
   };
 }
 
+/** Of an upload that failed after its last byte. */
+const sentDigests = z.partialRecord(z.enum(['md5', 'sha256', 'sha512']), z.string());
+
 async function send(rc: RunContext, cloud: Cloud, id: string, name: string, content: ImageContent): Promise<SeenBytes> {
   const task = `upload:${id}`;
   const start = rc.ctx.clock.now();
@@ -193,6 +197,10 @@ async function send(rc: RunContext, cloud: Cloud, id: string, name: string, cont
     const uploaded = await cloud.images.upload(id, { size: content.bytes, open, digests: content.digests });
     ok = true;
     return await content.sent(id, uploaded.digests);
+  } catch (error) {
+    const told = error instanceof StackferryError ? error.details['sent_digests'] : undefined;
+    if (typeof told === 'string') await content.sent(id, knownDigests(sentDigests.parse(JSON.parse(told))));
+    throw error;
   } finally {
     rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
   }

@@ -82,7 +82,7 @@ export interface Images {
   create(input: CreateImage): Promise<Image>;
   /**
    * Sends the content (`PUT …/file`). Throws `cloud.upload_cut` (connection lost; the image is `queued` again or
-   * broken), `cloud.image_too_large` (413), `cloud.image_refused` (Glance will not have this content or format),
+   * broken; with `sent_digests` in its details where every byte had left), `cloud.image_too_large` (413), `cloud.image_refused` (Glance will not have this content or format),
    * `cloud.quota`, `cloud.conflict` (the image has its content already).
    */
   upload(id: string, content: UploadContent): Promise<Uploaded>;
@@ -143,7 +143,12 @@ export function imagesOf(service: Service): Images {
         });
         return { bytes, digests: await thread.digest() };
       } catch (error) {
-        throw uploadError(error, id, bytes, content.size);
+        const failure = uploadError(error, id, bytes, content.size);
+        // Only the answer may be lost: then what was sent is still to be compared with what Glance has.
+        if (bytes === content.size && failure instanceof StackferryError) {
+          failure.details['sent_digests'] = JSON.stringify(await thread.digest());
+        }
+        throw failure;
       } finally {
         await thread.close();
       }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildReport, type ReportInput } from '../../../src/migration/report/index.js';
+import { buildReport, targetsOfPlan, type ReportInput } from '../../../src/migration/report/index.js';
 import { ASSUMED_RATE, readinessOf } from '../../../src/migration/report/model.js';
 import { foldJournal } from '../../../src/migration/state/fold.js';
 import { blocker, disk, info, inventory, manyVms, runOf, vm, warning } from './samples.js';
@@ -301,4 +301,28 @@ it.each([
   [[warning, blocker], 'blocked'],
 ] as const)('readiness of %#', (findings, readiness) => {
   expect(readinessOf(findings)).toBe(readiness);
+});
+
+describe('of a plan', () => {
+  it('shows what it makes of a VM that no run has moved', () => {
+    const planned = targetsOfPlan({
+      cloud: { name: 'scs', project_name: 'acme', region: 'R1' },
+      vms: [
+        {
+          vm: { id: vm().id, disks: [{ label: 'scsi0:0', capacity_bytes: 40 * GIB }] },
+          server: { name: 'web01', flavor: 'SCS-2V-4', zone: null },
+          volumes: [{ label: 'scsi0:0', name: 'web01-scsi0:0', size_gib: 40, type: 'ssd' }],
+          ports: [{ label: 'ethernet0', network: 'prod', mac: null, addresses: [{ ip: '10.0.0.5' }] }],
+        },
+      ],
+    } as unknown as Parameters<typeof targetsOfPlan>[0]);
+    expect(planned.get(vm().id)).toMatchObject({
+      cloud: 'scs',
+      server: { flavor: 'SCS-2V-4', server_id: null },
+      volumes: [{ label: 'scsi0:0', size_gib: 40, type: 'ssd', volume_id: null, capacity_bytes: 40 * GIB }],
+      ports: [{ network: 'prod', ip_addresses: ['10.0.0.5'] }],
+    });
+    const { vms } = report({ inventory: inventory([vm(), db01]), planned });
+    expect(vms.map(({ target }) => target)).toEqual([planned.get(vm().id), null]);
+  });
 });

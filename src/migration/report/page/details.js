@@ -19,7 +19,7 @@ function detailsOf(vm, findings, runs) {
       ['Provisioned, held', `${formatBytes(vm.capacity_bytes)}, ${formatBytes(vm.allocated_bytes)}`],
       ['Time to copy', vm.moved ? 'moved' : formatSeconds(vm.estimate_seconds)],
       ['Configuration', el('code', {}, foreign(vm.vmx_path))],
-      ...(vm.target?.server ? targetFacts(vm.target.server) : []),
+      ...(vm.target ? targetFacts(vm.target) : []),
     ]),
     el('h3', {}, 'Findings'),
     findings.length === 0
@@ -33,14 +33,21 @@ function detailsOf(vm, findings, runs) {
 }
 
 /**
- * @param {{ name: string, flavor: string, server_id: string | null }} server
+ * @param {NonNullable<PackedVm['target']>} target
  * @returns {[string, Child][]}
  */
-function targetFacts({ name, flavor, server_id }) {
-  return [
-    ['Target', foreign(`${name}, ${flavor}`)],
-    ['Server', el('code', {}, foreign(server_id ?? 'not made'))],
-  ];
+function targetFacts({ server, volumes, ports }) {
+  const volumesText = volumes.map(({ label, size_gib, type }) => `${label} ${size_gib} GiB${type ? ` (${type})` : ''}`);
+  const networks = ports.map(({ label, network }) => `${label} ${network ?? '–'}`);
+  /** @type {[string, Child][]} */
+  const rows = [];
+  if (server) {
+    rows.push(['Target', foreign(`${server.name}, ${server.flavor}`)]);
+    rows.push(['Server', el('code', {}, foreign(server.server_id ?? 'not made'))]);
+  }
+  if (volumesText.length > 0) rows.push(['Volumes', foreign(volumesText.join(', '))]);
+  if (networks.length > 0) rows.push(['Networks', foreign(networks.join(', '))]);
+  return rows;
 }
 
 /** @param {ReportFinding} finding */
