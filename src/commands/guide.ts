@@ -62,6 +62,12 @@ Examples:
 
 async function act(command: Command, app: App, planPath: string | undefined): Promise<void> {
   const options = read(command, schema);
+  if (options.via === 'cinder') {
+    throw new UsageError(
+      'A guide goes by images: --via cinder attaches volumes to this machine, which has no commands to paste.',
+      'Leave --via out, or let it be done: stackferry migrate --via cinder',
+    );
+  }
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
   const decided = Object.keys(mapping).length > 0 || options.skipDisk !== undefined || options.rules !== undefined;
   if (options.run !== undefined && (planPath !== undefined || options.vm !== undefined)) {

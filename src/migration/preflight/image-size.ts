@@ -24,7 +24,7 @@ export const imageSize = cloudRule({
           finding('cloud.image_too_large', 'warning', label, {
             message: `It has ${formatBytes(capacity)}; Glance takes images of at most ${formatBytes(DEFAULT_IMAGE_CAP)} unless its operator has raised image_size_cap.${sent}`,
             remedy:
-              'Ask the operator for the cap before you begin. --image-format qcow2 sends only what the disk holds, which is often below it.',
+              'Ask the operator for the cap before you begin. --image-format qcow2 sends only what the disk holds, which is often below it; --via cinder makes no image at all, where a volume can be attached to this machine.',
           }),
         );
       }),
