@@ -83,7 +83,7 @@ function traitsOf(flavor: Flavor): Traits {
   const cpuType = specs['scs:cpu-type'];
   const pageSize = specs['hw:mem_page_size'];
   return {
-    gpu: keys.some((key) => /^resources\d*:(VGPU|PGPU|CUSTOM_.*GPU)/.test(key)) || name?.gpu === true,
+    gpu: keys.some((key) => /^resources\d*:(VGPU|PGPU|CUSTOM_.*GPU)/.test(key)) || (name?.gpu ?? null) !== null,
     passthrough: keys.some((key) => key.startsWith('pci_passthrough:') || key.startsWith('accel:')),
     bareMetal:
       keys.some((key) => /^resources\d*:CUSTOM_BAREMETAL/.test(key)) ||

@@ -1,6 +1,8 @@
 /**
  * Flavor names of the Sovereign Cloud Stack. Source: SCS-0100 v3, "SCS Flavor Naming Standard": `SCS-` CPUs suffix `-`
- * RAM [`-` disk] [`_` extensions], case matters and the order is fixed.
+ * RAM [`-` disk] [`_` extensions], case matters and the order is fixed. Extensions: hypervisor, `hwv`, CPU vendor with
+ * generation and frequency, GPU (`G` passed through, `g` virtual; vendor, generation, `-` processing units, `-` GiB of
+ * memory, each with `h` for a high-performance one), `ib`.
  */
 export interface ScsName {
   vcpus: number;
@@ -18,7 +20,18 @@ export interface ScsName {
   hypervisor: 'kvm' | 'chy' | 'xen' | 'vmw' | 'hyv' | 'bms' | null;
   nested: boolean;
   architecture: 'x86_64' | 'aarch64' | 'riscv64';
-  gpu: boolean;
+  /** Of the vendor's; null where it is not named. */
+  cpuGeneration: number | null;
+  /** 1 to 3: above 2.75, 3.25, 3.75 GHz on all cores. */
+  frequency: 0 | 1 | 2 | 3;
+  gpu: {
+    passThrough: boolean;
+    vendor: 'nvidia' | 'amd' | 'intel';
+    /** `a` for Ampere, `0.9` for Gen9 …; empty where it is not named. */
+    generation: string;
+    units: number | null;
+    memoryGib: number | null;
+  } | null;
   infiniband: boolean;
 }
 
@@ -29,12 +42,14 @@ const NAME = new RegExp(
     '(?<diskPart>-(?:(?<count>[1-9]\\d*)x)?(?<size>\\d+)?(?<diskType>[nhsp])?)?',
     '(?:_(?<hypervisor>kvm|chy|xen|vmw|hyv|bms))?',
     '(?<nested>_hwv)?',
-    '(?:_(?<arch>[izar])\\d*h{0,3})?',
-    '(?<gpu>_[Gg][NAI][^_]*)?',
+    '(?:_(?<arch>[izar])(?<generation>\\d{1,2})?(?<frequency>h{0,3}))?',
+    '(?:_(?<gpu>[Gg])(?<gpuVendor>[NAI])(?<gpuGeneration>[a-z]*|\\d+(?:\\.\\d+)?)',
+    '(?:-(?<units>[1-9]\\d*)h*(?:-(?<memory>[1-9]\\d*)h*)?|h*))?',
     '(?<infiniband>_ib)?$',
   ].join(''),
 );
 
+const GPU_VENDOR: Record<string, 'nvidia' | 'amd' | 'intel'> = { N: 'nvidia', A: 'amd', I: 'intel' };
 const ARCHITECTURE: Record<string, ScsName['architecture']> = { a: 'aarch64', r: 'riscv64' };
 
 /** The parts of an SCS flavor name; undefined for any other name, also one in the wrong order. */
@@ -62,7 +77,18 @@ export function parseScsName(name: string): ScsName | undefined {
     hypervisor: (parts['hypervisor'] ?? null) as ScsName['hypervisor'],
     nested: parts['nested'] !== undefined,
     architecture: ARCHITECTURE[parts['arch'] ?? ''] ?? 'x86_64',
-    gpu: parts['gpu'] !== undefined,
+    cpuGeneration: parts['generation'] === undefined ? null : Number(parts['generation']),
+    frequency: (parts['frequency']?.length ?? 0) as ScsName['frequency'],
+    gpu:
+      parts['gpu'] === undefined
+        ? null
+        : {
+            passThrough: parts['gpu'] === 'G',
+            vendor: GPU_VENDOR[parts['gpuVendor'] ?? ''] ?? 'nvidia',
+            generation: parts['gpuGeneration'] ?? '',
+            units: parts['units'] === undefined ? null : Number(parts['units']),
+            memoryGib: parts['memory'] === undefined ? null : Number(parts['memory']),
+          },
     infiniband: parts['infiniband'] !== undefined,
   };
 }

@@ -172,7 +172,7 @@ describe('SCS flavor names', () => {
     ['SCS-2V-4', { vcpus: 2, cpuType: 'V', ramGib: 4, disk: null, nested: false, architecture: 'x86_64' }],
     [
       'SCS-16T-64-200s_GNa-64_ib',
-      { vcpus: 16, cpuType: 'T', disk: { count: 1, sizeGb: 200, type: 's' }, gpu: true, infiniband: true },
+      { vcpus: 16, cpuType: 'T', disk: { count: 1, sizeGb: 200, type: 's' }, gpu: { units: 64 }, infiniband: true },
     ],
     [
       'SCS-4Ci-3.5uo-2x10p_kvm_hwv_i2h',
@@ -192,7 +192,17 @@ describe('SCS flavor names', () => {
     ['SCS-1L-1-n', { disk: { count: 1, sizeGb: null, type: 'n' } }],
     ['SCS-8V-16_a1', { architecture: 'aarch64' }],
     ['SCS-8V-16_z3hh', { architecture: 'x86_64' }],
-    ['SCS-8V-16_r', { architecture: 'riscv64' }],
+    ['SCS-8V-16_r', { architecture: 'riscv64', cpuGeneration: null, frequency: 0 }],
+    ['SCS-2C-4-10n_bms_z3hh', { hypervisor: 'bms', cpuGeneration: 3, frequency: 2, gpu: null }],
+    [
+      'SCS-16V-64-500s_GNa-14h',
+      { gpu: { passThrough: true, vendor: 'nvidia', generation: 'a', units: 14, memoryGib: null } },
+    ],
+    [
+      'SCS-16T-64_gA0.4',
+      { gpu: { passThrough: false, vendor: 'amd', generation: '0.4', units: null, memoryGib: null } },
+    ],
+    ['SCS-4C-16_GI-96-12h', { gpu: { vendor: 'intel', generation: '', units: 96, memoryGib: 12 } }],
   ])('%s', (name, parts) => {
     expect(parseScsName(name)).toMatchObject(parts);
   });
@@ -213,6 +223,12 @@ describe('SCS flavor names', () => {
     'SCS-2V-4_ib_i',
     'SCS-2V-4_',
     'SCS-2V-4-20x',
+    'SCS-4V-16_GN foo!',
+    'SCS-4V-16_GNa-',
+    'SCS-4V-16_GX',
+    'SCS-4V-16_GNa-0',
+    'SCS-4V-16_ib_GNa',
+    'SCS-4V-16_z3hhhh',
     ' SCS-2V-4',
     'SCS-2V-4-20s ',
   ])('not %j', (name) => {
@@ -230,11 +246,18 @@ describe('SCS flavor names', () => {
       size: fc.option(fc.integer({ min: 5, max: 4000 })),
       nested: fc.boolean(),
       arch: fc.constantFrom('', '_i', '_z', '_a', '_i3', '_z4h'),
+      gpu: fc.option(
+        fc.record({
+          kind: fc.constantFrom('G', 'g'),
+          vendor: fc.constantFrom('N', 'A', 'I'),
+          units: fc.option(fc.integer({ min: 1, max: 512 })),
+        }),
+      ),
     });
     fc.assert(
       fc.property(name, (n) => {
         const ram = n.halves / 2;
-        const text = `SCS-${n.vcpus}${n.type}${n.insecure ? 'i' : ''}-${ram}${n.noEcc ? 'u' : ''}${n.over ? 'o' : ''}${n.size === null ? '' : `-${n.size}`}${n.nested ? '_hwv' : ''}${n.arch}`;
+        const text = `SCS-${n.vcpus}${n.type}${n.insecure ? 'i' : ''}-${ram}${n.noEcc ? 'u' : ''}${n.over ? 'o' : ''}${n.size === null ? '' : `-${n.size}`}${n.nested ? '_hwv' : ''}${n.arch}${n.gpu === null ? '' : `_${n.gpu.kind}${n.gpu.vendor}a${n.gpu.units === null ? '' : `-${n.gpu.units}`}`}`;
         expect(parseScsName(text)).toMatchObject({
           vcpus: n.vcpus,
           cpuType: n.type,
@@ -245,6 +268,7 @@ describe('SCS flavor names', () => {
           nested: n.nested,
           disk: n.size === null ? null : { count: 1, sizeGb: n.size, type: null },
           architecture: n.arch === '_a' ? 'aarch64' : 'x86_64',
+          gpu: n.gpu === null ? null : { passThrough: n.gpu.kind === 'G', generation: 'a', units: n.gpu.units },
         });
       }),
     );
