@@ -1,6 +1,6 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { StackferryError, messageOf, systemCode, writeWhole } from '../core/index.js';
+import { StackferryError, messageOf, orNothing, writeWhole } from '../core/index.js';
 
 /**
  * Writes a file that a program makes and nobody edits: over what is there, and so that a reader sees the old or the new
@@ -21,14 +21,5 @@ export async function writeOutput(cwd: string, output: string, text: string): Pr
       hint: 'Choose another place with -o FILE.',
       cause: error,
     });
-  }
-}
-
-async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }

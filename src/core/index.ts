@@ -31,4 +31,4 @@ export { Secret } from './secret.js';
 export { quoteForHint } from './shell-quote.js';
 export { decodeText } from './text-encoding.js';
 export { GIB, KIB, MIB, TIB, ceilGib, formatBytes, formatRate, formatSeconds } from './units.js';
-export { writeWhole, type WriteWholeOptions } from './write-whole.js';
+export { orNothing, writeWhole, type WriteWholeOptions } from './write-whole.js';

@@ -36,7 +36,8 @@ export async function writeWhole(path: string, text: string, options: WriteWhole
   }
 }
 
-async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
+/** What a look at the file system gives; undefined where there is nothing. */
+export async function orNothing<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Context } from '../../core/index.js';
 import { MIB, StackferryError, isCode, retry, throwIfAborted } from '../../core/index.js';
 import { CHUNK_BYTES, chunkDigest } from '../../disk/index.js';
+import { readFailed, readLost, readRefused } from '../read-error.js';
 import { quote, type RemoteShell } from '../ssh/index.js';
 
 /** A stream that gives no byte for so long is taken for dead. */
@@ -110,45 +111,18 @@ async function readOnce(
   });
   throwIfAborted(ctx.signal);
   if (watch.stalled) throw lost(range, got, new Error(`no byte for ${STALL_MS / 1000} s`));
-  if (got > bytes) throw failed(range, `the host sent more than the ${bytes} bytes that were asked for`);
+  if (got > bytes) throw readFailed(remotePath, `the host sent more than the ${bytes} bytes that were asked for`);
   if (exitCode === null) throw lost(range, got, undefined);
-  if (exitCode !== 0) throw refused(range, stderr);
+  if (exitCode !== 0) throw readRefused(remotePath, stderr);
   if (got !== bytes) {
-    throw failed(range, `the host sent ${got} of ${bytes} bytes and called it complete (was the file cut short?)`);
+    throw readFailed(
+      remotePath,
+      `the host sent ${got} of ${bytes} bytes and called it complete (was the file cut short?)`,
+    );
   }
   return proved;
 }
 
 function lost({ remotePath, bytes }: Range, got: number, cause: unknown): StackferryError {
-  return new StackferryError(
-    'esxi.connection_lost',
-    `Reading ${remotePath} broke off after ${got} of ${bytes} bytes.`,
-    { hint: 'Check the network and the host; run it again to go on where it stopped.', cause },
-  );
-}
-
-function failed({ remotePath }: Range, why: string): StackferryError {
-  return new StackferryError('esxi.read_failed', `Reading ${remotePath} failed: ${why}.`, {
-    hint: 'Run it again to go on where it stopped; look at /var/log/vmkernel.log on the host if it stays.',
-  });
-}
-
-/** What dd said, without its own records lines. */
-function refused(range: Range, stderr: string): StackferryError {
-  const said = stderr
-    .split(/[\r\n]+/)
-    .filter((line) => line.trim() !== '' && !/^\d+\+\d+ records|^\d+ bytes/.test(line))
-    .join(' ')
-    .trim();
-  if (/busy|locked/i.test(said)) {
-    return new StackferryError('disk.locked', `${range.remotePath} is locked: ${said}.`, {
-      hint: 'The VM was started, or something else uses the disk: shut it down and run it again.',
-    });
-  }
-  if (/no such file/i.test(said)) {
-    return new StackferryError('disk.missing', `${range.remotePath} is not there any more.`, {
-      hint: 'The VM was moved or deleted meanwhile: look at it on the host.',
-    });
-  }
-  return failed(range, said || 'dd ended with an error');
+  return readLost(remotePath, `after ${got} of ${bytes} bytes`, cause);
 }

@@ -3,7 +3,7 @@ import { RangeList, isZero, type Range } from '../../disk/index.js';
 import { BlockMapParser, type BlockMap } from '../parse/block-map.js';
 import { command, path, type RemoteShell } from '../ssh/index.js';
 import { fileRead, type RemoteFile } from './file-read.js';
-import { mayGoAway, readLost } from './read-error.js';
+import { mayGoAway, readLost } from '../read-error.js';
 import { ReadStream } from './read-stream.js';
 
 /** Whether ranges that the host's block map calls empty are left unread: after a look at some of them, always, never. */

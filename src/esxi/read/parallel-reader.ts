@@ -2,7 +2,7 @@ import { deferred, messageOf, throwIfAborted, type Context, type Deferred } from
 import type { DiskLayout, DiskPiece, RangeList } from '../../disk/index.js';
 import type { RemoteShell } from '../ssh/index.js';
 import type { RemoteFile } from './file-read.js';
-import { mayGoAway } from './read-error.js';
+import { mayGoAway } from '../read-error.js';
 import { PieceFiller, requestsOf, type ReadRequest } from './request.js';
 import { ReadStream } from './read-stream.js';
 import { StreamCount } from './stream-count.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { StackferryError, type Context } from '../../core/index.js';
 import { quote, type RemoteShell, type RunningCommand } from '../ssh/index.js';
 import type { FileRead, RemoteFile } from './file-read.js';
-import { readFailed, readLost, readRefused } from './read-error.js';
+import { readFailed, readLost, readRefused } from '../read-error.js';
 
 /** A stream that owes us bytes and gives none for so long is taken for dead. */
 const STALL_MS = 120_000;

@@ -1,7 +1,7 @@
 import type { ByteSource } from '../../disk/index.js';
 import { quote, type RemoteShell } from '../ssh/index.js';
 import { fileRead, type RemoteFile } from './file-read.js';
-import { readFailed, readRefused } from './read-error.js';
+import { readFailed, readRefused } from '../read-error.js';
 
 /** Single reads of a file on the host: for headers and tables, of which a few are looked at. */
 export function remoteBytes(shell: RemoteShell, file: RemoteFile): ByteSource {

@@ -1,4 +1,4 @@
-import { StackferryError, isCode } from '../../core/index.js';
+import { StackferryError, isCode } from '../core/index.js';
 
 /** A connection that ended in the middle of a range: the range can be read again. */
 export function readLost(path: string, what: string, cause?: unknown): StackferryError {
