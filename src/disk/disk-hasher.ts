@@ -32,14 +32,16 @@ export class DiskHasher {
 
   /** Passes pieces on, unchanged. */
   async *through(pieces: AsyncIterable<DiskPiece>): AsyncGenerator<DiskPiece> {
+    let isWhole = false;
     try {
       for await (const piece of pieces) {
         await this.update(piece);
         yield piece;
       }
-    } catch (error) {
-      await this.close();
-      throw error;
+      isWhole = true;
+    } finally {
+      // Also where whoever takes the pieces turns away: nobody asks for the digest then.
+      if (!isWhole) await this.close();
     }
   }
 

@@ -166,25 +166,6 @@ class Filling {
   }
 }
 
-/** Reads a target from end to end and gives its content hash; `data` says where it may hold anything but zeros. */
-export async function hashTarget(
-  target: RangeTarget,
-  capacityBytes: number,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void = () => undefined,
-): Promise<string> {
-  const hasher = new DiskHasher(capacityBytes);
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  for (let at = 0; at < capacityBytes; at += CHUNK_BYTES) {
-    throwIfAborted(signal);
-    const chunk = buffer.subarray(0, Math.min(CHUNK_BYTES, capacityBytes - at));
-    await target.read(at, chunk);
-    await hasher.update({ offset: at, bytes: chunk });
-    onBytes(chunk.length);
-  }
-  return hasher.digest();
-}
-
 /** The error for a target that does not hold what was read of the source. */
 export function targetDiffers(name: string): StackferryError {
   return new StackferryError('disk.target_differs', `${name} does not hold what was read of the disk.`, {

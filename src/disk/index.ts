@@ -44,6 +44,6 @@ export { RangeList, RangeListBuilder, type Range } from './ranges.js';
 export { DiskHasher, type OnChunk } from './disk-hasher.js';
 export { DigestThread } from './digest-thread.js';
 export { ChunkManifest, type ManifestOf } from './manifest.js';
-export { fillTarget, hashTarget, targetDiffers, type FillRequest, type Filled } from './fill-target.js';
+export { fillTarget, targetDiffers, type FillRequest, type Filled } from './fill-target.js';
 export type { RangeTarget } from './range-target.js';
 export { releaseChunkBuffer, takeChunkBuffer } from './chunk-buffers.js';
