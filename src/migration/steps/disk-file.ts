@@ -14,12 +14,12 @@ import {
   type Filled,
 } from '../../disk/index.js';
 import { diskFolder, type DiskPlan } from '../../esxi/export/index.js';
-import { openRemoteDisk, type RemoteDisk } from '../../esxi/read/index.js';
 import { convertResult, imagePath, type ConvertResult } from './convert.js';
 import { filesStand } from './export.js';
 import { imageTarget } from './image-target.js';
-import { readingOf } from './reading.js';
-import { exportPlan, readSourceFiles } from './source.js';
+import { withProgress } from './progress.js';
+import { openDisk, type OpenedDisk } from './reading.js';
+import { readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 import { fileSection } from './transfer.js';
 
@@ -68,14 +68,9 @@ export function diskFileStep(state: RunContext['state'], label: string): Step {
     run: async (rc) => {
       // What is read now is not what an earlier last look at the source was about.
       if (rc.state.steps.get('recheck')?.state === 'done') await rc.record({ kind: 'step.reset', step: 'recheck' });
-      const disk = (await exportPlan(rc)).disks.find((item) => item.label === label);
-      if (!disk) throw new Error(`no plan for disk ${label}`);
-      const host = await rc.host();
-      const remote = await readSourceFiles(rc, () => openRemoteDisk(host.shell, disk, rc.ctx, readingOf(rc)));
-      for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
-      const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
-      const image = imageEncoders[format]({ capacityBytes: disk.capacityBytes, data });
-      const result = await new ImageFileWriter(rc, disk, image, path).write(remote);
+      const disk = await openDisk(rc, label);
+      const image = imageEncoders[format]({ capacityBytes: disk.plan.capacityBytes, data: disk.data });
+      const result = await new ImageFileWriter(rc, disk.plan, image, path).write(disk.read);
       const kept = result.keptBytes > 0 ? `, ${formatBytes(result.keptBytes)} kept` : '';
       const summary = `${formatBytes(result.readBytes)} read${kept}, ${format}, ${formatBytes(result.file.bytes)}, equal to the source`;
       return { result: result.file, summary };
@@ -98,13 +93,13 @@ class ImageFileWriter {
     this.#part = `${path}.part`;
   }
 
-  async write(remote: RemoteDisk): Promise<{ file: ConvertResult; readBytes: number; keptBytes: number }> {
+  async write(read: OpenedDisk['read']): Promise<{ file: ConvertResult; readBytes: number; keptBytes: number }> {
     const { ctx, settings } = this.#rc;
     const { label, capacityBytes } = this.#disk;
     const source = sourceOf(this.#disk, this.#image);
     try {
       const mine = await this.#takeFile(source);
-      const filled = await this.#fill(remote, mine);
+      const filled = await this.#fill(read, mine);
       const judged = await judgeImage(this.#part, this.#image.format, ctx, {
         label: `read back ${label}`,
         sha256: settings.sha256,
@@ -169,42 +164,39 @@ class ImageFileWriter {
     return value;
   }
 
-  async #fill(remote: RemoteDisk, of: FileRecord): Promise<Filled> {
+  async #fill(read: OpenedDisk['read'], of: FileRecord): Promise<Filled> {
     const { ctx, dir } = this.#rc;
     const { label, capacityBytes } = this.#disk;
-    const reading = readingOf(this.#rc);
-    const total = this.#image.wanted.bytes;
-    const task = `copy:${this.#part}`;
-    const start = ctx.clock.now();
-    let done = 0;
-    let ok = false;
-    const file = await SparseFile.open(this.#part, { size: this.#image.bytes, keep: true });
+    const { wanted, bytes } = this.#image;
+    const file = await SparseFile.open(this.#part, { size: bytes, keep: true });
     let manifest: ChunkManifest | undefined;
-    ctx.events.emit({ kind: 'bytes.started', task, label: `copy ${label}`, total, done });
     try {
-      const target = `${this.#path} ${of.inode}`;
-      manifest = await ChunkManifest.open(chunksPath(dir, label), { capacityBytes, source: of.source, target });
-      const request = {
-        capacityBytes,
-        data: this.#image.wanted,
-        read: (wanted: EncodedImage['wanted']) => remote.pieces(wanted, reading),
-        target: await imageTarget(file, this.#image),
-        isBlank: true,
-        manifest,
-        signal: ctx.signal,
-        onBytes: (bytes: number) => {
-          done += bytes;
-          ctx.events.emit({ kind: 'bytes.progress', task, done, total });
-        },
-      };
-      const filled = await readSourceFiles(this.#rc, () => fillTarget(request));
-      await file.finish();
-      ok = true;
-      return filled;
+      const progress = { task: `copy:${this.#part}`, label: `copy ${label}`, total: wanted.bytes };
+      return await withProgress(this.#rc, progress, async (onBytes) => {
+        const place = `${this.#path} ${of.inode}`;
+        manifest = await ChunkManifest.open(chunksPath(dir, label), {
+          capacityBytes,
+          source: of.source,
+          target: place,
+        });
+        const target = await imageTarget(file, this.#image);
+        const request = {
+          capacityBytes,
+          data: wanted,
+          read,
+          target,
+          isBlank: true,
+          manifest,
+          signal: ctx.signal,
+          onBytes,
+        };
+        const filled = await readSourceFiles(this.#rc, () => fillTarget(request));
+        await file.finish();
+        return filled;
+      });
     } finally {
       await manifest?.close();
       await file.close();
-      ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (ctx.clock.now() - start) / 1000, ok });
     }
   }
 

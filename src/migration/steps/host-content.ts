@@ -2,12 +2,10 @@ import { z } from 'zod';
 import { StackferryError, throwIfAborted } from '../../core/index.js';
 import { PieceGuard, imageEncoders } from '../../convert/index.js';
 import { DiskHasher } from '../../disk/index.js';
-import { openRemoteDisk } from '../../esxi/read/index.js';
 import type { ContentRun, DigestName } from '../../openstack/index.js';
 import { knownDigests, type ImageContent, type SeenBytes } from './image-content.js';
-import { readingOf } from './reading.js';
-import { exportPlan, readSourceFiles } from './source.js';
-import { needSection, type RunContext } from './step.js';
+import { openDisk } from './reading.js';
+import type { RunContext } from './step.js';
 import { sentSection } from './transfer.js';
 
 const sentRecord = z.object({
@@ -26,21 +24,15 @@ export async function hostContent(
   format: 'raw' | 'qcow2',
   digests: readonly DigestName[],
 ): Promise<ImageContent> {
-  const host = await rc.host();
-  const disk = (await exportPlan(rc)).disks.find((item) => item.label === label);
-  if (!disk) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
-  const reading = readingOf(rc);
-  const remote = await readSourceFiles(rc, () => openRemoteDisk(host.shell, disk, rc.ctx, reading));
-  for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
-  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
-  const encoded = imageEncoders[format]({ capacityBytes: disk.capacityBytes, data });
+  const { plan, data, read } = await openDisk(rc, label);
+  const { capacityBytes } = plan;
+  const encoded = imageEncoders[format]({ capacityBytes, data });
   let contentHash: string | null = null;
 
   async function* image(onBytes: (bytes: number) => void): AsyncGenerator<ContentRun> {
-    const hasher = new DiskHasher(disk?.capacityBytes ?? 0);
+    const hasher = new DiskHasher(capacityBytes);
     const guard = new PieceGuard(label);
-    const pieces = remote.pieces(encoded.wanted, reading);
-    for await (const run of encoded.stream(guard.taken(hasher.through(pieces)))) {
+    for await (const run of encoded.stream(guard.taken(hasher.through(read(encoded.wanted))))) {
       throwIfAborted(rc.ctx.signal);
       if (run.kind === 'zeros') {
         yield { zeros: run.length };
@@ -60,7 +52,7 @@ export async function hostContent(
     format,
     bytes: encoded.bytes,
     readBytes: encoded.wanted.bytes,
-    capacityBytes: disk.capacityBytes,
+    capacityBytes,
     digests,
     open: image,
     sent: async (imageId, known): Promise<SeenBytes> => {

@@ -11,6 +11,7 @@ import {
 } from '../../openstack/index.js';
 import type { ImageSection } from '../plan/sections.js';
 import { knownDigests, type ImageContent, type SeenBytes, type SentEquals } from './image-content.js';
+import { withProgress } from './progress.js';
 import { madeBy, type RunContext } from './step.js';
 
 /** How often an upload is begun again from the source after the connection was lost. */
@@ -182,28 +183,18 @@ export function imageInput(
 const sentDigests = z.partialRecord(z.enum(['md5', 'sha256', 'sha512']), z.string());
 
 async function send(rc: RunContext, cloud: Cloud, id: string, name: string, content: ImageContent): Promise<SeenBytes> {
-  const task = `upload:${id}`;
-  const start = rc.ctx.clock.now();
-  const total = content.readBytes;
-  let done = 0;
-  let ok = false;
-  rc.ctx.events.emit({ kind: 'bytes.started', task, label: `upload ${name}`, total, done: 0 });
-  const onBytes = (bytes: number) => {
-    done += bytes;
-    rc.ctx.events.emit({ kind: 'bytes.progress', task, done, total });
-  };
-  const open = (): AsyncIterable<ContentRun> => content.open(onBytes);
-  try {
-    const uploaded = await cloud.images.upload(id, { size: content.bytes, open, digests: content.digests });
-    ok = true;
-    return await content.sent(id, uploaded.digests);
-  } catch (error) {
-    const told = error instanceof StackferryError ? error.details['sent_digests'] : undefined;
-    if (typeof told === 'string') await content.sent(id, knownDigests(sentDigests.parse(JSON.parse(told))));
-    throw error;
-  } finally {
-    rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
-  }
+  const progress = { task: `upload:${id}`, label: `upload ${name}`, total: content.readBytes };
+  return withProgress(rc, progress, async (onBytes) => {
+    const open = (): AsyncIterable<ContentRun> => content.open(onBytes);
+    try {
+      const uploaded = await cloud.images.upload(id, { size: content.bytes, open, digests: content.digests });
+      return await content.sent(id, uploaded.digests);
+    } catch (error) {
+      const told = error instanceof StackferryError ? error.details['sent_digests'] : undefined;
+      if (typeof told === 'string') await content.sent(id, knownDigests(sentDigests.parse(JSON.parse(told))));
+      throw error;
+    }
+  });
 }
 
 /** Removes the images of disks whose source has changed: what they hold is no state that the disks ever had. */

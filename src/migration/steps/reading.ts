@@ -1,6 +1,9 @@
 import { Pacer } from '../../core/index.js';
-import type { ReadOptions, TrustMap } from '../../esxi/read/index.js';
-import type { RunContext } from './step.js';
+import type { RangeList } from '../../disk/index.js';
+import type { DiskPlan } from '../../esxi/export/index.js';
+import { openRemoteDisk, type ReadOptions, type RemoteDisk, type TrustMap } from '../../esxi/read/index.js';
+import { exportPlan, readSourceFiles } from './source.js';
+import { needSection, type RunContext } from './step.js';
 
 /** More streams than this are never tried by ourselves; OpenSSH lets ten unauthenticated ones in at once. */
 const MOST_STREAMS = 8;
@@ -21,4 +24,25 @@ export function readingOf(rc: RunContext): ReadOptions & { trustMap: TrustMap } 
     ...(streams === null ? {} : { streams }),
     ...(pacer === undefined ? {} : { pace: (bytes) => pacer.take(bytes, rc.ctx.signal) }),
   };
+}
+
+/** A disk of the run's VM that is about to be read from the host. */
+export interface OpenedDisk {
+  plan: DiskPlan;
+  /** What may hold something else than zeros. */
+  data: RangeList;
+  /** Reads ranges of it, as this run reads. */
+  read: (wanted: RangeList) => ReturnType<RemoteDisk['pieces']>;
+}
+
+/** Looks where the data of a disk lies; what was relied upon is told in the debug log. */
+export async function openDisk(rc: RunContext, label: string): Promise<OpenedDisk> {
+  const plan = (await exportPlan(rc)).disks.find((item) => item.label === label);
+  if (!plan) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
+  const { shell } = await rc.host();
+  const reading = readingOf(rc);
+  const remote = await readSourceFiles(rc, () => openRemoteDisk(shell, plan, rc.ctx, reading));
+  for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
+  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
+  return { plan, data, read: (wanted) => remote.pieces(wanted, reading) };
 }

@@ -3,9 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { GIB, StackferryError, formatBytes, messageOf, throwIfAborted } from '../../core/index.js';
-import { ChunkManifest, fillTarget, targetDiffers, type Filled, type RangeList } from '../../disk/index.js';
+import { ChunkManifest, fillTarget, targetDiffers, type Filled } from '../../disk/index.js';
 import type { DiskPlan } from '../../esxi/export/types.js';
-import { openRemoteDisk, type RemoteDisk } from '../../esxi/read/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import {
   BackendDoor,
@@ -16,9 +15,10 @@ import {
   type VolumeDoor,
 } from '../../openstack/attach/index.js';
 import type { ImageSection } from '../plan/sections.js';
+import { withProgress } from './progress.js';
 import { readBack } from './read-back.js';
-import { readingOf } from './reading.js';
-import { exportPlan, readSourceFiles } from './source.js';
+import { openDisk } from './reading.js';
+import { readSourceFiles } from './source.js';
 import { madeBy, needSection, placeholder, type PlannedCall, type RunContext, type Step } from './step.js';
 import { blankSection } from './transfer.js';
 import { volumeResult } from './volume.js';
@@ -160,14 +160,8 @@ interface FilledVolume extends Filled {
 
 /** Writes what holds data, makes zeros of the rest where it is not known to be, and compares what is there. */
 async function fill(rc: RunContext, label: string, id: string, target: VolumeTarget): Promise<FilledVolume> {
-  const host = await rc.host();
-  const disk = (await exportPlan(rc)).disks.find((item) => item.label === label);
-  if (!disk) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
-  const reading = readingOf(rc);
-  const remote: RemoteDisk = await readSourceFiles(rc, () => openRemoteDisk(host.shell, disk, rc.ctx, reading));
-  for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
-  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
-  const { capacityBytes } = disk;
+  const { plan, data, read } = await openDisk(rc, label);
+  const { capacityBytes } = plan;
   if (capacityBytes > target.bytes) {
     throw new StackferryError(
       'disk.too_large',
@@ -177,12 +171,12 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
       },
     );
   }
-  const source = stateOf(disk);
+  const source = stateOf(plan);
   const isBlank = await knownBlank(rc, label, { volume_id: id, source }, target);
-  const filled = await withProgress(rc, `data:${label}`, `write ${target.name}`, data.bytes, async (onBytes) => {
+  const writing = { task: `data:${label}`, label: `write ${target.name}`, total: data.bytes };
+  const filled = await withProgress(rc, writing, async (onBytes) => {
     const manifest = await ChunkManifest.open(manifestPath(rc, label), { capacityBytes, source, target: id });
     try {
-      const read = (wanted: RangeList) => remote.pieces(wanted, reading);
       const request = { capacityBytes, data, read, target, isBlank, manifest, signal: rc.ctx.signal, onBytes };
       const done = await readSourceFiles(rc, () => fillTarget(request));
       if (!isBlank) await target.zero(capacityBytes, target.bytes - capacityBytes);
@@ -193,7 +187,8 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
   });
   throwIfAborted(rc.ctx.signal);
   await target.forget();
-  const hash = await withProgress(rc, `proof:${label}`, `read ${target.name} back`, data.bytes, (onBytes) =>
+  const proving = { task: `proof:${label}`, label: `read ${target.name} back`, total: data.bytes };
+  const hash = await withProgress(rc, proving, (onBytes) =>
     readBack(target, { capacityBytes, data, signal: rc.ctx.signal, onBytes }),
   );
   if (hash !== filled.contentHash) throw targetDiffers(target.name);
@@ -229,29 +224,6 @@ function stateOf(disk: DiskPlan): string {
 
 function manifestPath(rc: RunContext, label: string): string {
   return join(rc.dir, `${label.replace(':', '-')}.chunks`);
-}
-
-async function withProgress<T>(
-  rc: RunContext,
-  task: string,
-  label: string,
-  total: number,
-  work: (onBytes: (bytes: number) => void) => Promise<T>,
-): Promise<T> {
-  const start = rc.ctx.clock.now();
-  let done = 0;
-  let ok = false;
-  rc.ctx.events.emit({ kind: 'bytes.started', task, label, total, done });
-  try {
-    const result = await work((bytes) => {
-      done += bytes;
-      rc.ctx.events.emit({ kind: 'bytes.progress', task, done, total });
-    });
-    ok = true;
-    return result;
-  } finally {
-    rc.ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (rc.ctx.clock.now() - start) / 1000, ok });
-  }
 }
 
 /** What Cinder would have copied from the image. */
