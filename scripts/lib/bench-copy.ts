@@ -29,9 +29,17 @@ function main({ dir, ssh, store, disk }: BenchPlace): void {
   const large = disk('large', 65_536, 1014, 240);
   const full = disk('full', 1024, 1024, 1);
   const sshWords = [
-    '-i', ssh.keyFile, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR',
-    '-o', 'IdentitiesOnly=yes',
-  ]; // prettier-ignore
+    '-i',
+    ssh.keyFile,
+    '-o',
+    'StrictHostKeyChecking=no',
+    '-o',
+    'UserKnownHostsFile=/dev/null',
+    '-o',
+    'LogLevel=ERROR',
+    '-o',
+    'IdentitiesOnly=yes',
+  ];
   const at = `${ssh.user}@127.0.0.1`;
   const port = String(ssh.port);
   const scratch = join(dir, 'scratch');
@@ -70,10 +78,20 @@ function main({ dir, ssh, store, disk }: BenchPlace): void {
       run: () =>
         timed(() =>
           call(
-            'nbdkit', '-U', '-', 'ssh', `host=127.0.0.1`, `port=${port}`, `user=${ssh.user}`, `identity=${ssh.keyFile}`,
-            'verify-remote-host=false', `path=${thin.flat}`, '--run', 'nbdcopy "$uri" null:',
+            'nbdkit',
+            '-U',
+            '-',
+            'ssh',
+            `host=127.0.0.1`,
+            `port=${port}`,
+            `user=${ssh.user}`,
+            `identity=${ssh.keyFile}`,
+            'verify-remote-host=false',
+            `path=${thin.flat}`,
+            '--run',
+            'nbdcopy "$uri" null:',
           ),
-        ), // prettier-ignore
+        ),
     },
     { name: 'one pass, qcow2', run: () => ours(thin, { what: 'one-pass', format: 'qcow2' }) },
     { name: 'one pass, qcow2, no hashing', run: () => ours(thin, { what: 'one-pass', format: 'qcow2', hash: false }) },
