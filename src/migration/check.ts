@@ -1,5 +1,5 @@
 import { StackferryError, UsageError } from '../core/index.js';
-import { fitting, selectVms, withoutSkipped, type Inventory, type VmRecord } from '../esxi/index.js';
+import { selectVms, withoutSkipped, type Inventory, type VmRecord } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { chooseParts, findingOf, noParts, settleParts } from './check-choices.js';
 import { judge, type CheckResult, type Found } from './check-result.js';
@@ -7,7 +7,7 @@ import { readTargetFacts } from './check-target.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { attachProblem, readConverterFacts } from './converter-facts.js';
 import { assertSameCloud, readPlanned } from './diff-plan.js';
-import { withoutExcluded } from './exclude.js';
+import { chosenSkipped, withoutExcluded } from './exclude.js';
 import { assertAcceptable, idle } from './findings/accept.js';
 import { finding } from './findings/finding.js';
 import { findingsOf, type Finding } from './findings/index.js';
@@ -132,7 +132,6 @@ function savedOf(base: SessionBase, { inventory, savedAt = null }: CheckRequest)
   return inventory ? { at: savedAt, when: savedWhen(savedAt, base.ctx.clock.now()) } : null;
 }
 
-/** A running VM that may be shut down. */
 async function readSourceSide(
   base: SessionBase,
   { subject, inventory, savedAt = null }: CheckRequest,
@@ -289,17 +288,14 @@ function lookAtVms(
   return [...looked, ...skipped(inventory, subject.selectors, exclude)];
 }
 
-/** VMs that are named, or fit a glob, and that the inventory had to leave out: they must not be missing here in silence. */
+/** VMs that were chosen and that the inventory had to leave out. */
 function skipped(inventory: Inventory, selectors: readonly string[], exclude: readonly string[]): Looked[] {
-  const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
-  return inventory.skipped
-    .filter((entry) => selectors.some(fits(entry)) && !exclude.some(fits(entry)))
-    .map(({ id, name, reason }) => {
-      const unknown = { uuid: null, power_state: null, guest_id: null, cpus: null, memory_mib: null, firmware: null };
-      const parts = { secure_boot: null, snapshots: 0, disks: [], nics: [] };
-      const vm = { id, name: name ?? `id:${id}`, ...unknown, ...parts };
-      return { item: noParts(vm, []), findings: [unreadable(reason)] };
-    });
+  return chosenSkipped(inventory, selectors, exclude).map(({ id, name, reason }) => {
+    const unknown = { uuid: null, power_state: null, guest_id: null, cpus: null, memory_mib: null, firmware: null };
+    const parts = { secure_boot: null, snapshots: 0, disks: [], nics: [] };
+    const vm = { id, name: name ?? `id:${id}`, ...unknown, ...parts };
+    return { item: noParts(vm, []), findings: [unreadable(reason)] };
+  });
 }
 
 const rulesOf = ({ rules }: Pick<PlanRequest, 'rules'>) => (rules === undefined ? {} : { rules });

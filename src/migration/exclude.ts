@@ -1,5 +1,5 @@
 import { StackferryError } from '../core/index.js';
-import { fitting } from '../esxi/index.js';
+import { fitting, type Inventory } from '../esxi/index.js';
 import type { SessionBase } from './session.js';
 
 /**
@@ -24,4 +24,14 @@ export function withoutExcluded<T extends { id: string; name: string | null; uui
     hint: 'Choose others with --vm, or exclude fewer.',
     exitCode: 2,
   });
+}
+
+/** What is named, or fits a glob, and could not be read on the host: it must not be missing in silence. */
+export function chosenSkipped(
+  { skipped }: Inventory,
+  selectors: readonly string[],
+  exclude: readonly string[],
+): Inventory['skipped'] {
+  const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
+  return skipped.filter((entry) => selectors.some(fits(entry)) && !exclude.some(fits(entry)));
 }

@@ -1,6 +1,6 @@
 import { StackferryError, UsageError } from '../core/index.js';
-import { fitting, selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
-import { withoutExcluded } from './exclude.js';
+import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { chosenSkipped, withoutExcluded } from './exclude.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { assertAcceptable, standing } from './findings/accept.js';
 import { findingsOf, type Finding } from './findings/index.js';
@@ -208,17 +208,14 @@ interface Failed {
   error: StackferryError;
 }
 
-/** VMs that a glob fits and whose entry on the host could not be read: they must not be missing in silence. */
-function unread({ skipped }: Inventory, selectors: readonly string[], exclude: readonly string[]): Failed[] {
-  const fits = (entry: Inventory['skipped'][number]) => (selector: string) => fitting([entry], selector).length > 0;
-  return skipped
-    .filter((entry) => selectors.some(fits(entry)) && !exclude.some(fits(entry)))
-    .map(({ id, name, reason }) => ({
-      vm: { id, name: name ?? `id:${id}` },
-      error: new StackferryError('vm.unreadable', `The host's entry of it cannot be read. ${reason}`, {
-        hint: 'Repair or register it anew on the host.',
-      }),
-    }));
+/** VMs that a glob fits and whose entry on the host could not be read. */
+function unread(inventory: Inventory, selectors: readonly string[], exclude: readonly string[]): Failed[] {
+  return chosenSkipped(inventory, selectors, exclude).map(({ id, name, reason }) => ({
+    vm: { id, name: name ?? `id:${id}` },
+    error: new StackferryError('vm.unreadable', `The host's entry of it cannot be read. ${reason}`, {
+      hint: 'Repair or register it anew on the host.',
+    }),
+  }));
 }
 
 function tell(base: SessionBase, { vm, error }: Failed): void {
