@@ -22,7 +22,7 @@ const GUIDE = fileURLToPath(new URL('../../guides/step-by-step.md', import.meta.
 const bench = cloudBench();
 let dir: string;
 let reader: Reader;
-let before: ReadonlySet<string>;
+let before: ReadonlySet<string> = new Set();
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'stackferry-guides-'));
@@ -44,13 +44,13 @@ beforeAll(async () => {
     STACKFERRY_ESXI_PASSWORD: password,
     STACKFERRY_STATE_DIR: stateDir,
   });
+  await removeAll(); // what an earlier run of this file left that was killed: the page wants its names for itself
   before = new Set((await bench.listing()).map(({ id }) => id));
   await makeNetwork('prod', '10.179.0.0/24');
 });
 
 afterAll(async () => {
-  // In the order in which they let go of one another; what the page's own runs made is the bench's.
-  for (const kind of ['server', 'port', 'volume', 'image', 'subnet', 'network'] as const) await remove(kind);
+  await removeAll();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -73,6 +73,11 @@ const PATHS: Partial<Record<Kind, [service: string, path: string]>> = {
   subnet: ['network', '/v2.0/subnets'],
   network: ['network', '/v2.0/networks'],
 };
+
+/** In the order in which they let go of one another; what the page's own runs made is the bench's. */
+async function removeAll(): Promise<void> {
+  for (const kind of ['server', 'port', 'volume', 'image', 'subnet', 'network'] as const) await remove(kind);
+}
 
 /** Removes what a page that broke off has left. */
 async function remove(kind: Kind): Promise<void> {
