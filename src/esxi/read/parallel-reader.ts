@@ -1,10 +1,9 @@
 import { deferred, messageOf, throwIfAborted, type Context, type Deferred } from '../../core/index.js';
 import type { DiskLayout, DiskPiece, RangeList } from '../../disk/index.js';
-import type { RemoteShell } from '../ssh/index.js';
 import type { RemoteFile } from './file-read.js';
 import { mayGoAway } from '../read-error.js';
 import { PieceFiller, requestsOf, type ReadRequest } from './request.js';
-import { ReadStream } from './read-stream.js';
+import type { OpenStream, RangeStream } from './range-stream.js';
 import { StreamCount } from './stream-count.js';
 
 /** A range is tried so often before the whole reading fails. */
@@ -43,12 +42,12 @@ class Pending {
 }
 
 /**
- * Reads ranges of a disk over several SSH connections at once and gives them in the disk's order. Memory is bounded by
+ * Reads ranges of a disk over several streams at once and gives them in the disk's order. Memory is bounded by
  * the streams: no more is asked for than two requests beyond one for each. A stream that fails costs only what it had
  * been asked for, which another one reads.
  */
 export class ParallelReader {
-  readonly #shell: RemoteShell;
+  readonly #open: OpenStream;
   readonly #files: readonly RemoteFile[];
   readonly #ctx: Context;
   readonly #options: ReadOptions;
@@ -68,12 +67,12 @@ export class ParallelReader {
   readonly #workers = new Set<Promise<void>>();
 
   constructor(
-    shell: RemoteShell,
+    open: OpenStream,
     source: { layout: DiskLayout; files: readonly RemoteFile[]; wanted: RangeList },
     ctx: Context,
     options: ReadOptions,
   ) {
-    this.#shell = shell;
+    this.#open = open;
     this.#files = source.files;
     this.#options = options;
     this.#ctx = { ...ctx, signal: AbortSignal.any([ctx.signal, this.#stop.signal]) };
@@ -144,7 +143,7 @@ export class ParallelReader {
 
   /** One stream: takes requests until there are none, or until there is one stream too many. */
   async #work(): Promise<void> {
-    let stream: ReadStream | null = null;
+    let stream: RangeStream | null = null;
     const asked: Pending[] = [];
     try {
       for (;;) {
@@ -154,7 +153,7 @@ export class ParallelReader {
             if (!next && asked.length === 0) return;
             if (!next) break;
             asked.push(next);
-            stream ??= await ReadStream.open(this.#shell, this.#files, this.#ctx);
+            stream ??= await this.#open(this.#files, this.#ctx);
             stream.ask(next.request.reads);
           }
           const [pending] = asked;
@@ -173,7 +172,7 @@ export class ParallelReader {
     }
   }
 
-  async #receive(stream: ReadStream, pending: Pending): Promise<void> {
+  async #receive(stream: RangeStream, pending: Pending): Promise<void> {
     const filler = new PieceFiller(pending.request.pieces, (index, bytes) => pending.pieces[index]?.resolve(bytes));
     const { pace } = this.#options;
     for (const read of pending.request.reads) {

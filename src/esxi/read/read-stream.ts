@@ -3,6 +3,7 @@ import { StackferryError, type Context } from '../../core/index.js';
 import { quote, type RemoteShell, type RunningCommand } from '../ssh/index.js';
 import type { FileRead, RemoteFile } from './file-read.js';
 import { readFailed, readLost, readRefused } from '../read-error.js';
+import type { OpenStream, RangeStream, Taker } from './range-stream.js';
 
 /** A stream that owes us bytes and gives none for so long is taken for dead. */
 const STALL_MS = 120_000;
@@ -10,9 +11,6 @@ const STALL_MS = 120_000;
 const STDERR_WAIT_MS = 2_000;
 /** Longer than a trailer: 32 digits, a number, a status, a line break. */
 const TAIL = 64;
-
-/** Takes a run of bytes that were read; they are its own. */
-export type Taker = (bytes: Buffer) => void | Promise<void>;
 
 /**
  * One shell on the host that reads ranges, one after the other, as they are written to its standard input. Each `dd` is
@@ -22,7 +20,7 @@ export type Taker = (bytes: Buffer) => void | Promise<void>;
  * When the channel or the connection goes, the shell's input ends, and with it the shell; a dd that still runs dies by
  * SIGPIPE. Nothing stays behind.
  */
-export class ReadStream {
+export class ReadStream implements RangeStream {
   readonly #running: RunningCommand;
   readonly #files: readonly RemoteFile[];
   readonly #word: string;
@@ -57,7 +55,6 @@ export class ReadStream {
     return new ReadStream(running, files, word);
   }
 
-  /** Asks for ranges; their bytes come in this order, and are taken by {@link receive}. */
   ask(reads: readonly FileRead[]): void {
     const lines = reads.map(
       ({ file, blockBytes, skip, count }) => `${++this.#asked} ${file + 1} ${blockBytes} ${skip} ${count}\n`,
@@ -65,7 +62,6 @@ export class ReadStream {
     this.#running.stdin.write(lines.join(''));
   }
 
-  /** Takes the bytes of the next range that was asked for. Throws as soon as it is known that they are not to be had. */
   async receive(read: FileRead, take: Taker): Promise<void> {
     const path = this.#files[read.file]?.path ?? '';
     this.#owed = read.total;
@@ -175,6 +171,11 @@ export class ReadStream {
     clearTimeout(timer);
     return readRefused(path, said);
   }
+}
+
+/** Streams through a shell each. */
+export function shellStreams(shell: RemoteShell): OpenStream {
+  return (files, ctx) => ReadStream.open(shell, files, ctx);
 }
 
 function lastLine(text: string): string {

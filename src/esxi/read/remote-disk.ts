@@ -7,6 +7,7 @@ import type { RemoteShell } from '../ssh/index.js';
 import { readAllocation, type TrustMap } from './allocation.js';
 import type { RemoteFile } from './file-read.js';
 import { ParallelReader, type ReadOptions } from './parallel-reader.js';
+import { shellStreams } from './read-stream.js';
 import { remoteBytes } from './remote-bytes.js';
 
 /** A disk on the host, as its guest sees it, with its snapshots. */
@@ -70,6 +71,6 @@ export async function openRemoteDisk(
     label: disk.label,
     layout,
     notes,
-    pieces: (wanted, read) => new ParallelReader(shell, { layout, files, wanted }, ctx, read).pieces(),
+    pieces: (wanted, read) => new ParallelReader(shellStreams(shell), { layout, files, wanted }, ctx, read).pieces(),
   };
 }

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MIB } from '../../../src/core/index.js';
 import { RangeList, type DiskLayout, type Range, type Segment } from '../../../src/disk/index.js';
 import { ParallelReader, fileRead, type ReadOptions, type RemoteFile } from '../../../src/esxi/read/index.js';
+import { shellStreams } from '../../../src/esxi/read/read-stream.js';
 import { localShell } from '../../support/local-shell.js';
 import { recordingContext } from '../../support/recording-context.js';
 
@@ -36,7 +37,7 @@ function reader(
   ctx = recordingContext(),
 ) {
   const source = { layout: from.layout, files: from.files, wanted: RangeList.from(wanted) };
-  return new ParallelReader(from.shell, source, ctx, { mostStreams: 4, ...options });
+  return new ParallelReader(shellStreams(from.shell), source, ctx, { mostStreams: 4, ...options });
 }
 
 async function read(pieces: AsyncIterable<{ offset: number; bytes: Buffer }>): Promise<Map<number, Buffer>> {
