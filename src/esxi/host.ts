@@ -1,5 +1,6 @@
 import type { Context } from '../core/index.js';
 import { type ReadRate, type ShellTimeouts, measureReadRate, readAbout, readShellTimeouts } from './about.js';
+import { shellDisks, type DiskDoor } from './disk-door.js';
 import { readInventory } from './inventory/read.js';
 import type { HostRecord, Inventory } from './inventory/schema.js';
 import { powerOff, powerState, shutdownGuest } from './power.js';
@@ -13,6 +14,7 @@ export interface EsxiHost {
   /** `root@esx1:22`, for messages. */
   readonly name: string;
   readonly shell: RemoteShell;
+  readonly disks: DiskDoor;
   /** How the connection came about; null behind a shell that does not tell. */
   readonly ssh: SshFacts | null;
   /** Product, version, hardware uuid and licence edition; fields the host does not tell are null. */
@@ -49,6 +51,7 @@ export function hostOver(shell: RemoteShell, ctx: Context, ssh: SshFacts | null 
   return {
     name: shell.name,
     shell,
+    disks: shellDisks(shell),
     ssh,
     about: () => readAbout(shell),
     inventory: (options = {}) => readInventory(shell, ctx, options),

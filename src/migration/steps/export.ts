@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
-import { copyDisk, diskFolder } from '../../esxi/export/index.js';
+import { diskFolder } from '../../esxi/export/index.js';
 import { readingOf } from './reading.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
@@ -51,7 +51,7 @@ export function exportStep(state: RunContext['state'], label: string): Step {
         trustMap,
         ...(pace === undefined ? {} : { pace }),
       };
-      const copied = await readSourceFiles(rc, () => copyDisk(host.shell, disk, source.outputDir, rc.ctx, options));
+      const copied = await readSourceFiles(rc, () => host.disks.copy(disk, source.outputDir, rc.ctx, options));
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;
       const result: ExportResult = {

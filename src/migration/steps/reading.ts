@@ -1,7 +1,7 @@
 import { Pacer } from '../../core/index.js';
 import type { RangeList } from '../../disk/index.js';
 import type { DiskPlan } from '../../esxi/export/index.js';
-import { openRemoteDisk, type ReadOptions, type RemoteDisk, type TrustMap } from '../../esxi/read/index.js';
+import type { ReadOptions, RemoteDisk, TrustMap } from '../../esxi/read/index.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext } from './step.js';
 
@@ -39,9 +39,9 @@ export interface OpenedDisk {
 export async function openDisk(rc: RunContext, label: string): Promise<OpenedDisk> {
   const plan = (await exportPlan(rc)).disks.find((item) => item.label === label);
   if (!plan) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
-  const { shell } = await rc.host();
+  const { disks } = await rc.host();
   const reading = readingOf(rc);
-  const remote = await readSourceFiles(rc, () => openRemoteDisk(shell, plan, rc.ctx, reading));
+  const remote = await readSourceFiles(rc, () => disks.open(plan, rc.ctx, reading));
   for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
   const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
   return { plan, data, read: (wanted) => remote.pieces(wanted, reading) };

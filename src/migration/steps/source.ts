@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, poll, type Context } from '../../core/index.js';
 import type { EsxiHost } from '../../esxi/index.js';
-import { planExport, recheckSource, type ExportPlan } from '../../esxi/export/index.js';
+import type { ExportPlan } from '../../esxi/export/index.js';
 import { dropImagesOf } from './image-upload.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
 import { readerOf, sentSection, transferOf } from './transfer.js';
@@ -17,7 +17,7 @@ export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
   const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
   // An image file looks for its room by itself, once it knows how long it gets.
   const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
-  const plan = await planExport(host.shell, disks, rc.ctx, { outputDir });
+  const plan = await host.disks.plan(disks, rc.ctx, { outputDir });
   rc.cache.exportPlan = plan;
   return plan;
 }
@@ -91,7 +91,7 @@ export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
   const power = await host.powerState(vm.id);
   if (power !== 'off') throw changed(vm.name, `it is ${power === 'on' ? 'running' : power} now`);
   if (rc.cache.exportPlan) {
-    await recheckSource(host.shell, rc.cache.exportPlan, rc.ctx);
+    await host.disks.recheck(rc.cache.exportPlan, rc.ctx);
     return;
   }
   const before = earlierTokens(rc);
