@@ -14,13 +14,16 @@ const MOST_DELAY_MS = 20_000;
 const AHEAD = 2;
 
 export interface ReadOptions {
-  /** Exactly so many streams; otherwise as many as bring something, up to `mostStreams`. */
+  /** So many streams; otherwise as many as bring something. Never more than `mostStreams`. */
   streams?: number;
-  mostStreams: number;
+  /** A number, or what may be had at the moment. */
+  mostStreams: number | (() => number);
   /** Called with the bytes that came from the host. */
   onBytes?: (bytes: number) => void;
   /** Called before bytes are taken from the wire; it may wait (a limit of the rate). */
   pace?: (bytes: number) => Promise<void> | undefined;
+  /** Called when a request was answered; it may wait (a pause for the host's sake). */
+  onAnswer?: (answered: { bytes: number; reads: number; ms: number }) => Promise<void> | undefined;
 }
 
 /** A request on its way: its pieces become known one after the other, and are given out in the disk's order. */
@@ -174,7 +177,8 @@ export class ParallelReader {
 
   async #receive(stream: RangeStream, pending: Pending): Promise<void> {
     const filler = new PieceFiller(pending.request.pieces, (index, bytes) => pending.pieces[index]?.resolve(bytes));
-    const { pace } = this.#options;
+    const { pace, onAnswer } = this.#options;
+    const start = this.#ctx.clock.now();
     for (const read of pending.request.reads) {
       await stream.receive(read, (bytes) => {
         filler.take(bytes);
@@ -183,6 +187,8 @@ export class ParallelReader {
         return pace?.(bytes.length);
       });
     }
+    const bytes = pending.request.pieces.reduce((sum, { length }) => sum + length, 0);
+    await onAnswer?.({ bytes, reads: pending.request.reads.length, ms: this.#ctx.clock.now() - start });
   }
 
   /** Gives back what a broken stream had been asked for; another try is due after a moment, unless it cannot help. */

@@ -14,7 +14,7 @@ const REST_MS = 30_000;
  */
 export class StreamCount {
   readonly #clock: Clock;
-  readonly #most: number;
+  readonly #most: () => number;
   readonly #isFixed: boolean;
   #wanted: number;
   #since: number;
@@ -23,16 +23,17 @@ export class StreamCount {
   #before = 0;
   #restUntil = 0;
 
-  constructor(clock: Clock, streams: number | undefined, most: number) {
+  /** @param most a number, or what may be had at the moment; it counts for a given number as well */
+  constructor(clock: Clock, streams: number | undefined, most: number | (() => number)) {
     this.#clock = clock;
-    this.#most = Math.max(1, most);
+    this.#most = typeof most === 'function' ? most : () => most;
     this.#isFixed = streams !== undefined;
-    this.#wanted = streams === undefined ? Math.min(2, this.#most) : Math.max(1, streams);
+    this.#wanted = Math.max(1, streams ?? 2);
     this.#since = clock.now();
   }
 
   get wanted(): number {
-    return this.#wanted;
+    return Math.max(1, Math.min(this.#wanted, this.#most()));
   }
 
   /** Bytes have come. */
@@ -44,13 +45,14 @@ export class StreamCount {
     const passed = now - this.#since;
     if (passed < LOOK_MS) return;
     const rate = this.#bytes / passed;
+    this.#wanted = this.wanted;
     this.#begin(now);
     if (now < this.#restUntil) return;
     if (this.#before > 0 && rate < this.#before * WORTH) {
       this.#wanted = Math.max(1, this.#wanted - 1);
       this.#before = 0;
       this.#restUntil = now + REST_MS;
-    } else if (this.#wanted < this.#most) {
+    } else if (this.#wanted < this.#most()) {
       this.#before = rate;
       this.#wanted++;
     }
