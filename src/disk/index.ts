@@ -30,6 +30,7 @@ export {
   isZero,
   readFully,
   type FilePart,
+  type OnChunk,
 } from './content-hash.js';
 export { LocalBytes } from './local-bytes.js';
 export type { LayoutOptions } from './vmdk/chain.js';
@@ -38,11 +39,14 @@ export { flatLayout } from './vmdk/flat.js';
 export { vmdkLayout } from './vmdk/layout.js';
 export type { VmdkLink } from './vmdk/link-map.js';
 export { readStreamOptimized, type StreamedDisk } from './vmdk/stream-optimized.js';
+export { openStreamOptimized, type CompressedDisk } from './vmdk/compressed-disk.js';
+export { layoutSource, withZeros, type DiskSource } from './disk-source.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';
 export type { ByteSource, DiskLayout, DiskPiece, Segment } from './disk-layout.js';
 export { RangeList, RangeListBuilder, type Range } from './ranges.js';
-export { DiskHasher, type OnChunk } from './disk-hasher.js';
+export { DiskHasher } from './disk-hasher.js';
 export { DigestThread } from './digest-thread.js';
+export { ChunkMarks } from './chunk-marks.js';
 export { ChunkManifest, type ManifestOf } from './manifest.js';
 export { fillTarget, targetDiffers, type FillRequest, type Filled } from './fill-target.js';
 export type { RangeTarget } from './range-target.js';

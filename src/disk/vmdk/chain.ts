@@ -75,7 +75,7 @@ function checkFilesOnce(links: readonly VmdkLink[], files: readonly ByteSource[]
   const seen = new Set<number>();
   for (const { descriptor, files: own } of links) {
     for (const [at, { type }] of descriptor.extents.entries()) {
-      if (type !== 'VMFSSPARSE' && type !== 'SESPARSE') continue;
+      if (!/SPARSE$/.test(type)) continue;
       const index = own[at] ?? -1;
       if (seen.has(index)) throw brokenChain(`${files[index]?.name ?? 'A file'} stands twice in one disk.`);
       seen.add(index);

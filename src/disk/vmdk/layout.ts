@@ -7,9 +7,10 @@ import type { LinkMap, VmdkLink } from './link-map.js';
 import { PARENT, lookups, overlay, pushRun, type Run } from './runs.js';
 
 /**
- * A disk of flat, vmfsSparse and seSparse extents, or a chain of such, as one: `links` from the base to the newest.
- * Reads the headers of sparse files; tables are read when they are needed. Every place that is given lies inside its
- * file. Throws `disk.unsupported` for other kinds (hosted sparse and stream-optimized files, raw device mappings),
+ * A disk of flat, hosted sparse, vmfsSparse and seSparse extents, or a chain of such (whose deltas are vmfsSparse or
+ * seSparse), as one: `links` from the base to the newest. Reads the headers of sparse files; tables are read when they
+ * are needed. Every place that is given lies inside its file. Throws `disk.unsupported` for other kinds (stream-optimized
+ * files, which {@link openStreamOptimized} reads, raw device mappings),
  * `disk.chain_broken` for links that do not belong together, `disk.bad_descriptor` and `disk.short_file` for files that
  * are not what their descriptors say.
  */

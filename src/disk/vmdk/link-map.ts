@@ -5,11 +5,14 @@ import { SECTOR_BYTES, type VmdkDescriptor, type VmdkExtent } from './descriptor
 import type { ExtentMap, Walk } from './extent-map.js';
 import { badFile, shortFile, unsupported } from './faults.js';
 import { flatExtent, zeroExtent } from './flat.js';
+import { hostedShape } from './hosted.js';
 import type { Run } from './runs.js';
 import { seSparseShape } from './se-sparse.js';
 import { SparseExtent } from './sparse-extent.js';
 import { SPARSE_HEADER_BYTES, readSparseHeader } from './sparse-header.js';
 import type { TableCache } from './table-cache.js';
+
+const FORMATS = { VMFSSPARSE: 'cowd', SESPARSE: 'sesparse', SPARSE: 'vmdk4' } as const;
 
 /** One descriptor with the files that its extents name. */
 export interface VmdkLink {
@@ -108,6 +111,7 @@ async function openExtent(
       return flatExtent(file, index, extent.offset * SECTOR_BYTES, bytes, options.allocated(index));
     case 'VMFSSPARSE':
     case 'SESPARSE':
+    case 'SPARSE':
       return openSparse(extent, file, index, options);
     default:
       throw unsupported(file.name, `is an extent of the kind ${extent.type}, which is not read in place`);
@@ -124,7 +128,7 @@ async function openSparse(
   const head = await file.read(0, Math.min(SPARSE_HEADER_BYTES, bytes));
   if (head.byteLength < SECTOR_BYTES) throw shortFile(name, bytes, SECTOR_BYTES, 'its header');
   const header = readSparseHeader(head, name);
-  const format = extent.type === 'SESPARSE' ? 'sesparse' : 'cowd';
+  const format = FORMATS[extent.type as keyof typeof FORMATS];
   if (header?.format !== format) throw badFile(name, `it is not of the kind that its descriptor says (${extent.type})`);
   if (header.capacitySectors !== extent.sectors) {
     const sizes = `${header.capacitySectors} sectors, but its descriptor says ${extent.sectors}`;
@@ -133,6 +137,14 @@ async function openSparse(
   if (header.leastSectors * SECTOR_BYTES > bytes) {
     throw shortFile(name, bytes, header.leastSectors * SECTOR_BYTES, 'its directory');
   }
-  const shape = format === 'cowd' ? cowdShape(header, bytes) : await seSparseShape(header, head, file);
+  if (header.compressed || (header.format === 'vmdk4' && header.directoryOffset === null)) {
+    throw unsupported(name, 'holds compressed grains, which are no extent to be read in place');
+  }
+  const shape =
+    format === 'cowd'
+      ? cowdShape(header, bytes)
+      : format === 'vmdk4'
+        ? hostedShape(header, head.readUInt32LE(8), header.directoryOffset ?? 0, bytes)
+        : await seSparseShape(header, head, file);
   return new SparseExtent(file, index, shape, options.cache, options.aheadBytes);
 }

@@ -159,7 +159,7 @@ export async function leastFileBytes(
 }
 
 /** The header that a stream-optimized file repeats before its end-of-stream marker (two sectors). */
-async function footerOf(readAt: ReadAt, fileBytes: number, name: string): Promise<SparseHeader> {
+export async function footerOf(readAt: ReadAt, fileBytes: number, name: string): Promise<SparseHeader> {
   const bytes =
     fileBytes >= 3 * SECTOR_BYTES ? await readAt(fileBytes - 2 * SECTOR_BYTES, SECTOR_BYTES) : Buffer.alloc(0);
   const footer = readSparseHeader(bytes, name);

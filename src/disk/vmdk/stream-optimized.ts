@@ -56,7 +56,8 @@ export async function readStreamOptimized(chunks: AsyncIterable<Uint8Array>, nam
   }
 }
 
-function streamHeader(head: Buffer, name: string): SparseHeader {
+/** The header of a stream-optimized file. Throws `disk.bad_descriptor`, `disk.unsupported` for what is none. */
+export function streamHeader(head: Buffer, name: string): SparseHeader {
   const header = readSparseHeader(head, name);
   if (header?.format !== 'vmdk4') throw badFile(name, 'it does not begin as a stream-optimized VMDK does (KDMV)');
   const flags = head.readUInt32LE(8);
@@ -71,7 +72,8 @@ function streamHeader(head: Buffer, name: string): SparseHeader {
   return header;
 }
 
-async function readDescriptor(
+/** The descriptor inside the file, checked; null where there is none. The reader stands behind the header. */
+export async function readDescriptor(
   reader: ByteReader,
   header: SparseHeader,
   overhead: number,
