@@ -3,6 +3,7 @@ import {
   copyDisk,
   planExport,
   recheckSource,
+  shellProbe,
   type CopiedDisk,
   type CopyOptions,
   type DiskPlan,
@@ -10,7 +11,7 @@ import {
   type PlanOptions,
 } from './export/index.js';
 import type { DiskRecord } from './inventory/schema.js';
-import { openRemoteDisk, type RemoteDisk, type TrustMap } from './read/index.js';
+import { openRemoteDisk, shellFiles, type RemoteDisk, type TrustMap } from './read/index.js';
 import type { RemoteShell } from './ssh/index.js';
 
 /** What the disks of a VM that is off are read through: one of a host's doors. */
@@ -27,10 +28,12 @@ export interface DiskDoor {
 
 /** Disks through the host's shell. */
 export function shellDisks(shell: RemoteShell): DiskDoor {
+  const probe = shellProbe(shell);
+  const files = shellFiles(shell);
   return {
-    plan: (disks, ctx, options) => planExport(shell, disks, ctx, options),
-    open: (disk, ctx, options) => openRemoteDisk(shell, disk, ctx, options),
+    plan: (disks, ctx, options) => planExport(probe, disks, ctx, options),
+    open: (disk, ctx, options) => openRemoteDisk(files, disk, ctx, options),
     copy: (disk, dir, ctx, options) => copyDisk(shell, disk, dir, ctx, options),
-    recheck: (plan, ctx) => recheckSource(shell, plan, ctx),
+    recheck: (plan, ctx) => recheckSource(probe, plan, ctx),
   };
 }

@@ -4,3 +4,4 @@ export { diskFolder } from './local-names.js';
 export { planExport } from './plan.js';
 export { copyDisk } from './copy.js';
 export { recheckSource } from './recheck.js';
+export { shellProbe, type FileProbe, type FileRequest, type ProbeFiles } from './remote-files.js';

@@ -3,7 +3,6 @@ import { join, posix } from 'node:path';
 import { StackferryError, TIB, formatBytes, type Context } from '../../core/index.js';
 import { NO_PARENT_CID, capacityBytes, freeBytes, hasParent, kindOf, type VmdkKind } from '../../disk/index.js';
 import type { DiskRecord } from '../inventory/schema.js';
-import type { RemoteShell } from '../ssh/index.js';
 import { LocalNames, diskFolder } from './local-names.js';
 import { remotePath } from './paths.js';
 import {
@@ -15,7 +14,7 @@ import {
   readDescriptor,
   type ReadDescriptor,
 } from './plan-link.js';
-import { probeFiles, type FileProbe } from './remote-files.js';
+import type { FileProbe, ProbeFiles } from './remote-files.js';
 import type { DiskPlan, ExportPlan, LinkPlan, PlanOptions } from './types.js';
 
 /** The largest disk that vSphere makes ("Configuration Maximums", 62 TB). */
@@ -35,7 +34,7 @@ interface ReadLink extends ReadDescriptor {
  * `converter.space`.
  */
 export async function planExport(
-  shell: RemoteShell,
+  probe: ProbeFiles,
   disks: readonly DiskRecord[],
   ctx: Context,
   options: PlanOptions,
@@ -54,8 +53,7 @@ export async function planExport(
     return chain.map((path) => ({ path, remotePath: remotePath(path) }));
   });
   const take = taker(
-    await probeFiles(
-      shell,
+    await probe(
       chains.flat().map((link) => ({ path: link.remotePath, headBytes: DESCRIPTOR_HEAD, lock: false })),
       ctx,
     ),
@@ -72,7 +70,7 @@ export async function planExport(
   const requests = links.map((chain, index) =>
     chain.map((link) => extentRequests(link, disks[index]?.label ?? '', link.remotePath)),
   );
-  const takeExtent = taker(await probeFiles(shell, requests.flat(2), ctx));
+  const takeExtent = taker(await probe(requests.flat(2), ctx));
   const plans = disks.map(({ label }, index): DiskPlan => {
     const names = new LocalNames();
     const planned = (links[index] ?? []).map((link, position): LinkPlan => {

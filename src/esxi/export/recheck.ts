@@ -1,7 +1,6 @@
 import { StackferryError, type Context } from '../../core/index.js';
-import type { RemoteShell } from '../ssh/index.js';
 import { DESCRIPTOR_HEAD, presentFile, readDescriptor } from './plan-link.js';
-import { probeFiles } from './remote-files.js';
+import type { ProbeFiles } from './remote-files.js';
 import type { ExportPlan } from './types.js';
 
 /**
@@ -9,7 +8,7 @@ import type { ExportPlan } from './types.js';
  * the plan was made, else `vm.changed_during_copy`. The caller looks at the power state. A file that is locked, gone or
  * broken now counts as changed.
  */
-export async function recheckSource(shell: RemoteShell, plan: Pick<ExportPlan, 'disks'>, ctx: Context): Promise<void> {
+export async function recheckSource(probe: ProbeFiles, plan: Pick<ExportPlan, 'disks'>, ctx: Context): Promise<void> {
   const files = plan.disks.flatMap((disk) =>
     disk.links.flatMap((link) => [
       { label: disk.label, path: link.remotePath, token: link.token, cid: link.descriptor.cid },
@@ -22,7 +21,7 @@ export async function recheckSource(shell: RemoteShell, plan: Pick<ExportPlan, '
     ]),
   );
   const requests = files.map(({ path, cid }) => ({ path, headBytes: cid === null ? 0 : DESCRIPTOR_HEAD, lock: false }));
-  const probes = await probeFiles(shell, requests, ctx);
+  const probes = await probe(requests, ctx);
   files.forEach(({ label, path, token, cid }, index) => {
     const changed = (why: string, cause?: unknown) =>
       new StackferryError('vm.changed_during_copy', `Disk ${label} changed while it was copied: ${path} ${why}.`, {

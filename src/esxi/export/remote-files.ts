@@ -30,6 +30,9 @@ export type FileProbe =
       lock: VmfsLock | null;
     };
 
+/** Looks at files of the host: one answer for each request, in their order. */
+export type ProbeFiles = (requests: readonly FileRequest[], ctx: Context) => Promise<FileProbe[]>;
+
 /**
  * Only what busybox of every ESXi has: `stat` may be missing (then `ls -ln` tells size and time), dd knows bs and
  * count. A head is framed by the size told before, so no content can be taken for a frame.
@@ -55,6 +58,11 @@ echo "D $i"; dd if="$f" bs="$n" count=1 2>/dev/null; r=$?; echo; echo "E $i $r"
 fi
 }
 `;
+
+/** {@link ProbeFiles} through the host's shell. */
+export function shellProbe(shell: RemoteShell): ProbeFiles {
+  return (requests, ctx) => probeFiles(shell, requests, ctx);
+}
 
 /** Looks at files on the host: kind, size, time, a trial read, their first bytes; as few round trips as the text allows. */
 export async function probeFiles(

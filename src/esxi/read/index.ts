@@ -1,4 +1,5 @@
 /** Disks on a host, read range by range over several connections at once. */
+export { shellFiles, type FileDoor } from './file-door.js';
 export { fileRead, type RemoteFile } from './file-read.js';
 export { ParallelReader, type ReadOptions } from './parallel-reader.js';
 export type { TrustMap } from './allocation.js';

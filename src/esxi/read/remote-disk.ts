@@ -3,12 +3,10 @@ import { vmdkLayout, type DiskLayout, type DiskPiece, type RangeList, type VmdkL
 import { extentPath } from '../export/paths.js';
 import { isFlat } from '../export/plan-link.js';
 import type { DiskPlan } from '../export/types.js';
-import type { RemoteShell } from '../ssh/index.js';
-import { readAllocation, type TrustMap } from './allocation.js';
+import type { TrustMap } from './allocation.js';
+import type { FileDoor } from './file-door.js';
 import type { RemoteFile } from './file-read.js';
 import { ParallelReader, type ReadOptions } from './parallel-reader.js';
-import { shellStreams } from './read-stream.js';
-import { remoteBytes } from './remote-bytes.js';
 
 /** A disk on the host, as its guest sees it, with its snapshots. */
 export interface RemoteDisk {
@@ -32,7 +30,7 @@ export function canRead(kind: string | null): boolean {
  * reading from the host throws.
  */
 export async function openRemoteDisk(
-  shell: RemoteShell,
+  door: FileDoor,
   disk: DiskPlan,
   ctx: Context,
   options: { trustMap: TrustMap },
@@ -61,16 +59,16 @@ export async function openRemoteDisk(
       continue;
     }
     const file = { path: only.remotePath, bytes: only.bytes, allocatedBytes: only.allocatedBytes };
-    const { data, why } = await readAllocation(shell, link.remotePath, file, options.trustMap, ctx);
+    const { data, why } = await door.allocation(link.remotePath, file, options.trustMap, ctx);
     if (data) allocated.set(index.get(only.remotePath) ?? -1, data);
     notes.push(`${link.path}: ${data ? 'holes are left out' : 'read whole'}; ${why}`);
   }
-  const sources = files.map((file) => remoteBytes(shell, file));
+  const sources = files.map((file) => door.bytes(file));
   const layout = await vmdkLayout(links, sources, { allocated: (file) => allocated.get(file) ?? null });
   return {
     label: disk.label,
     layout,
     notes,
-    pieces: (wanted, read) => new ParallelReader(shellStreams(shell), { layout, files, wanted }, ctx, read).pieces(),
+    pieces: (wanted, read) => new ParallelReader(door.streams, { layout, files, wanted }, ctx, read).pieces(),
   };
 }

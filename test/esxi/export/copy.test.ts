@@ -5,7 +5,7 @@ import { mkdir, readFile, readdir, rm, stat, truncate, utimes, writeFile } from 
 import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CHUNK_BYTES, ContentHasher, parseDescriptor } from '../../../src/disk/index.js';
-import { copyDisk, planExport } from '../../../src/esxi/export/index.js';
+import { copyDisk, planExport, shellProbe } from '../../../src/esxi/export/index.js';
 import type { DiskPlan } from '../../../src/esxi/export/index.js';
 import { localShell, type LocalShell } from '../../support/local-shell.js';
 import { recordingContext, type RecordingContext } from '../../support/recording-context.js';
@@ -35,7 +35,7 @@ async function planOf(...names: string[]): Promise<DiskPlan> {
   const chain = names.map((name) => (name.startsWith('[') ? name : `[ds] web 01/${name}`));
   const disk = { label: 'scsi0:0', controller: null, path: chain.at(-1) ?? null, capacity_bytes: null } as const;
   const rest = { allocated_bytes: null, kind: null, mode: 'persistent', shared: false, chain } as const;
-  const { disks } = await planExport(shell, [{ ...disk, ...rest, chain }], ctx, { outputDir: out });
+  const { disks } = await planExport(shellProbe(shell), [{ ...disk, ...rest, chain }], ctx, { outputDir: out });
   if (!disks[0]) throw new Error('no plan');
   return disks[0];
 }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { planExport, recheckSource } from '../../../src/esxi/export/index.js';
+import { planExport, recheckSource, shellProbe } from '../../../src/esxi/export/index.js';
 import { extentPath, remotePath } from '../../../src/esxi/export/paths.js';
 import type { DiskRecord } from '../../../src/esxi/inventory/schema.js';
 import { localShell, type LocalShell } from '../../support/local-shell.js';
@@ -51,7 +51,7 @@ function record(names: string[], more: Partial<DiskRecord> = {}): DiskRecord {
   };
 }
 
-const plan = (...disks: DiskRecord[]) => planExport(shell, disks, ctx, { outputDir });
+const plan = (...disks: DiskRecord[]) => planExport(shellProbe(shell), disks, ctx, { outputDir });
 
 describe('planExport', () => {
   it('reads disks and chains in two round trips', async () => {
@@ -83,7 +83,7 @@ describe('planExport', () => {
     shell.before = 'stat() { return 127; }';
     const made = await plan(record(['web.vmdk']));
     expect(made.disks[0]?.links[0]?.extents[0]).toMatchObject({ bytes: MIB, allocatedBytes: null });
-    await recheckSource(shell, made, ctx);
+    await recheckSource(shellProbe(shell), made, ctx);
   });
 
   it('reads 60 disks with long names in a handful of round trips', async () => {
@@ -257,25 +257,27 @@ describe('recheckSource', () => {
     const content = patterned(MIB, 'one');
     await writeFlat(vm, 'web', content);
     const made = await plan(record(['web.vmdk']));
-    await recheckSource(shell, made, ctx);
+    await recheckSource(shellProbe(shell), made, ctx);
     const text = await readFile(join(vm, 'web.vmdk'), 'utf8');
 
     const [disk] = made.disks;
     const [link] = disk?.links ?? [];
     if (!disk || !link) throw new Error('no plan');
     const other = { ...link, descriptor: { ...link.descriptor, cid: '12345678' } };
-    await expect(recheckSource(shell, { disks: [{ ...disk, links: [other] }] }, ctx)).rejects.toMatchObject(changed);
+    await expect(recheckSource(shellProbe(shell), { disks: [{ ...disk, links: [other] }] }, ctx)).rejects.toMatchObject(
+      changed,
+    );
 
     await writeFile(join(vm, 'web.vmdk'), `${text}ddb.more = "1"\n`);
-    await expect(recheckSource(shell, made, ctx)).rejects.toMatchObject(changed);
+    await expect(recheckSource(shellProbe(shell), made, ctx)).rejects.toMatchObject(changed);
 
     await writeFlat(vm, 'web', content);
     const again = await plan(record(['web.vmdk']));
     shell.before = `stat() { command stat "$@" | sed 's/ / 9/'; }`;
-    await expect(recheckSource(shell, again, ctx)).rejects.toMatchObject(changed);
+    await expect(recheckSource(shellProbe(shell), again, ctx)).rejects.toMatchObject(changed);
     shell.before = '';
     await rm(join(vm, 'web-flat.vmdk'));
-    await expect(recheckSource(shell, again, ctx)).rejects.toMatchObject(changed);
+    await expect(recheckSource(shellProbe(shell), again, ctx)).rejects.toMatchObject(changed);
   });
 });
 
