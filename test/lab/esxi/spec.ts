@@ -61,6 +61,8 @@ export interface SnapshotSpec {
   createdOn?: string;
   /** The VM's state when it was taken. */
   state?: PowerState;
+  /** The guest has written nothing since. */
+  untouched?: boolean;
 }
 
 export interface VmSpec {

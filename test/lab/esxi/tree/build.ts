@@ -7,6 +7,7 @@ import { writeVm } from './files.js';
 import { locksOf, writeHostTexts, writeMaps, writeVmTexts } from './lab-state.js';
 import { diskFolder, put, vmFolder } from './place.js';
 import { resolveHost, type Host, type Vm } from './resolve.js';
+import { writeFrozen } from './frozen.js';
 import { writeSystem } from './system.js';
 import { vmPath } from './vim-texts.js';
 
@@ -95,6 +96,7 @@ export async function buildTree(dir: string, spec: HostSpec): Promise<BuiltTree>
     if (vm.spec.invalid !== true) writeVmTexts(root, vm, host);
   }
   writeHostTexts(root, host);
+  await writeFrozen(root, spec);
   await writeMaps(root, host);
   put(root, '/etc/issue', `\nVMware ESXi ${host.version} (${host.name})\n\n`);
   return treeOf(root, host);

@@ -3,11 +3,11 @@ import { chmod, mkdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { layerContent } from './content.js';
+import { layerContent, type Layer } from './content.js';
 import { writeCowd } from './cowd.js';
 import { descriptorText } from './descriptor.js';
 import { diskFolder, put, vmFolder } from './place.js';
-import type { Disk, Host, Vm } from './resolve.js';
+import type { Disk, Host, Link, Vm } from './resolve.js';
 import { writeSeSparse } from './sesparse.js';
 import { vmPath } from './vim-texts.js';
 import { logText, vmsdText, vmxText } from './vmx.js';
@@ -29,8 +29,7 @@ async function writeDisk(root: string, vm: Vm, disk: Disk): Promise<void> {
     }
     const layer = disk.layers[level];
     if (fault === 'missing-extent' && newest) continue;
-    if (link.format === 'vmfsSparse' && layer !== undefined) await writeCowd(layer, extent);
-    else if (link.format === 'seSparse' && layer !== undefined) await writeSeSparse(layer, extent);
+    if (link.format !== 'flat' && link.format !== 'rdm' && layer !== undefined) await writeDelta(link, layer, extent);
     else if (link.format === 'flat') await writeFlat(disk, extent);
     else {
       await writeFile(extent, '');
@@ -39,6 +38,11 @@ async function writeDisk(root: string, vm: Vm, disk: Disk): Promise<void> {
     await chmod(extent, 0o600);
     if (fault === 'short-extent' && newest) await truncate(extent, Math.floor(disk.sizeBytes / 1024) * 512);
   }
+}
+
+/** The extent of a delta. */
+export async function writeDelta(link: Link, layer: Layer, extent: string): Promise<void> {
+  await (link.format === 'vmfsSparse' ? writeCowd(layer, extent) : writeSeSparse(layer, extent));
 }
 
 async function writeFlat(disk: Disk, extent: string): Promise<void> {

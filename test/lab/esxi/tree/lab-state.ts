@@ -31,6 +31,16 @@ export function locksOf(vm: Vm): string {
 /** One VM's part. */
 export function writeVmTexts(root: string, vm: Vm, host: Host): void {
   const dir = `/etc/lab/vms/${vm.id}`;
+  writeStateTexts(root, dir, vm, host);
+  put(root, `${dir}/tools`, `${vm.tools} ${vm.spec.shutdownSeconds ?? 1}\n`);
+  put(root, `${dir}/power`, `${vm.power}\n`);
+  for (const [formatter, text] of Object.entries(processFragments(vm))) {
+    put(root, `${dir}/process.${formatter}`, text);
+  }
+}
+
+/** What changes with a VM's snapshots. */
+export function writeStateTexts(root: string, dir: string, vm: Vm, host: Host): void {
   for (const power of POWERS) {
     put(root, `${dir}/get.summary.${power}`, texts.summaryText(vm, power, host));
     put(root, `${dir}/get.guest.${power}`, texts.guestText(vm, power, host));
@@ -38,12 +48,7 @@ export function writeVmTexts(root: string, vm: Vm, host: Host): void {
     put(root, `${dir}/device.getdevices.${power}`, texts.devicesText(vm, power, host));
   }
   put(root, `${dir}/snapshot.get`, texts.snapshotText(vm));
-  put(root, `${dir}/tools`, `${vm.tools} ${vm.spec.shutdownSeconds ?? 1}\n`);
-  put(root, `${dir}/power`, `${vm.power}\n`);
   put(root, `${dir}/locked`, locksOf(vm));
-  for (const [formatter, text] of Object.entries(processFragments(vm))) {
-    put(root, `${dir}/process.${formatter}`, text);
-  }
 }
 
 /** The host's part, the list of VMs and the locks. */

@@ -248,7 +248,10 @@ function chain(o: {
       parentCid: wrong ? contentId(o.seed, 'another') : below.cid,
     };
     links.push(below);
-    layers.push(deltaLayer({ below: base, seed: `${o.seed}@${level}` }));
+    const untouched = o.frame.spec.snapshots?.[level - 1]?.untouched === true;
+    layers.push(
+      untouched ? { sizeBytes: o.sizeBytes, writes: [] } : deltaLayer({ below: base, seed: `${o.seed}@${level}` }),
+    );
   }
   return { links, layers };
 }
@@ -312,6 +315,7 @@ export function resolveHost(spec: HostSpec): Host {
         description: snapshot.description ?? '',
         createdOn: snapshot.createdOn ?? `10/${level + 1}/2026 19:0:52`,
         state: snapshot.state ?? 'off',
+        untouched: snapshot.untouched ?? false,
       })),
     };
   });

@@ -43,6 +43,8 @@ export async function writeSystem(root: string): Promise<void> {
     ['vmkfstools', '/bin/vmkfstools'],
     ['guard', '/etc/lab/guard'],
     ['settle', '/etc/lab/settle'],
+    ['snapshot', '/etc/lab/snapshot'],
+    ['clone', '/etc/lab/clone'],
   ];
   const source = path.join(path.dirname(fileURLToPath(import.meta.url)), 'shims');
   for (const [name, target] of shims) {
