@@ -14,6 +14,14 @@ export function isZero(bytes: Uint8Array): boolean {
   return ZEROS.compare(bytes, 0, bytes.byteLength, 0, bytes.byteLength) === 0;
 }
 
+/** Told of a chunk's SHA-256, in the disk's order. */
+export type OnChunk = (index: number, digest: Buffer) => void;
+
+/** SHA-256 of so many zeros, at most a chunk of them. */
+export function zerosDigest(bytes: number): Buffer {
+  return bytes === CHUNK_BYTES ? ZERO_DIGEST : createHash('sha256').update(ZEROS.subarray(0, bytes)).digest();
+}
+
 /** SHA-256 of one chunk; that of a whole chunk of zeros is known. */
 export function chunkDigest(chunk: Uint8Array): Buffer {
   if (chunk.byteLength > CHUNK_BYTES) throw new RangeError(`a chunk has at most ${CHUNK_BYTES} bytes`);
@@ -31,6 +39,13 @@ export class ContentHasher {
   #chunk: Hash | null = null;
   #filled = 0;
   #done = false;
+  #index = 0;
+  readonly #onChunk: OnChunk | undefined;
+
+  /** @param onChunk told of every chunk, those of zeros included */
+  constructor(onChunk?: OnChunk) {
+    this.#onChunk = onChunk;
+  }
 
   /** Bytes of any length. */
   update(bytes: Uint8Array): void {
@@ -61,9 +76,10 @@ export class ContentHasher {
   }
 
   /** The ready digest of the next chunk. Only between chunks; a chunk shorter than 4 MiB must be the last. */
-  chunk(digest: Uint8Array): void {
+  chunk(digest: Buffer): void {
     if (this.#filled !== 0) throw new RangeError('a chunk digest fits only at a chunk boundary');
     this.#whole.update(digest);
+    this.#onChunk?.(this.#index++, digest);
   }
 
   /** The hash. Nothing can be added afterwards. */
@@ -75,11 +91,10 @@ export class ContentHasher {
   }
 
   #closeChunk(): void {
-    if (this.#chunk) this.#whole.update(this.#chunk.digest());
-    else if (this.#filled === CHUNK_BYTES) this.#whole.update(ZERO_DIGEST);
-    else this.#whole.update(createHash('sha256').update(ZEROS.subarray(0, this.#filled)).digest());
+    const digest = this.#chunk?.digest() ?? zerosDigest(this.#filled);
     this.#chunk = null;
     this.#filled = 0;
+    this.chunk(digest);
   }
 }
 

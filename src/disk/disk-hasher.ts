@@ -1,12 +1,9 @@
-import { CHUNK_BYTES, ContentHasher, isZero } from './content-hash.js';
+import { CHUNK_BYTES, ContentHasher, isZero, type OnChunk } from './content-hash.js';
 import { ChunkDigestThread } from './digest-thread.js';
 import type { DiskPiece } from './disk-layout.js';
 
 /** Chunks whose digests may be waited for at once. */
 const AT_ONCE = 1;
-
-/** Told of each chunk that holds data, in order; a chunk without any is not told of. */
-export type OnChunk = (index: number, digest: Buffer) => void;
 
 /**
  * Hashes a disk from the pieces of it that hold data, in order; what no piece covers is zeros and costs nothing. The
@@ -25,6 +22,7 @@ export class DiskHasher {
   #line: { index: number; digest: Promise<Buffer> }[] = [];
   #position = 0;
 
+  /** @param onChunk told of each chunk that holds data; a chunk without any is not told of */
   constructor(capacityBytes: number, onChunk?: OnChunk) {
     this.#capacityBytes = capacityBytes;
     this.#onChunk = onChunk;

@@ -1,13 +1,14 @@
 import { MIB, StackferryError, throwIfAborted } from '../core/index.js';
 import { releaseChunkBuffer } from './chunk-buffers.js';
-import { CHUNK_BYTES, chunkDigest, isZero } from './content-hash.js';
+import { GROUP_CHUNKS } from './chunk-marks.js';
+import { CHUNK_BYTES, chunkDigest } from './content-hash.js';
 import { DiskHasher } from './disk-hasher.js';
 import type { DiskPiece } from './disk-layout.js';
-import { GROUP_CHUNKS, type ChunkManifest } from './manifest.js';
+import type { ChunkManifest } from './manifest.js';
 import type { RangeTarget } from './range-target.js';
 import { RangeList, type Range } from './ranges.js';
 
-/** After so many bytes the target is flushed and the manifest saved: what a kill costs at the most. */
+/** After so many bytes the target is flushed and the manifest saved: what a kill costs at the most. A stop costs nothing. */
 const SAVE_BYTES = 256 * MIB;
 
 export interface FillRequest {
@@ -36,7 +37,8 @@ export interface Filled {
 
 /**
  * Writes a disk to a target, goes on where an earlier call was cut off: a chunk that the manifest knows is read back and
- * kept where it is the one that was written, and comes from the source again where it is not.
+ * kept where it is the one that was written, and comes from the source again where it is not. However it ends, what is at
+ * the target by then is flushed and noted.
  */
 export async function fillTarget(request: FillRequest): Promise<Filled> {
   return new Filling(request).run();
@@ -49,20 +51,20 @@ class Filling {
   #kept = 0;
   #unsaved = 0;
   readonly #back = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  /** Chunks that were read back, whose digests are in the manifest already. */
-  readonly #keptChunks = new Set<number>();
+  /** Digests of chunks whose last bytes may still be on their way to the target. */
+  readonly #told: { index: number; digest: Buffer }[] = [];
+  /** The storage did not take in what was written: nothing more is noted. */
+  #isLost = false;
   /** Kept chunks that follow one another in a group. */
   #row: { next: number; digests: Buffer[] } = { next: -1, digests: [] };
 
   constructor(request: FillRequest) {
     this.#request = request;
-    this.#hasher = new DiskHasher(request.capacityBytes, (index, digest) => {
-      if (!this.#keptChunks.delete(index)) request.manifest.note(index, digest);
-    });
+    this.#hasher = new DiskHasher(request.capacityBytes, (index, digest) => this.#told.push({ index, digest }));
   }
 
   async run(): Promise<Filled> {
-    const { data, capacityBytes, manifest, target, isBlank } = this.#request;
+    const { data, capacityBytes, manifest, isBlank } = this.#request;
     const chunks = data.aligned(CHUNK_BYTES, capacityBytes);
     const missing = RangeList.from(this.#missing(chunks));
     const pieces = this.#request.read(missing)[Symbol.asyncIterator]();
@@ -91,13 +93,16 @@ class Filling {
       if (next.done !== true) throw new RangeError('more pieces than were wanted');
     } catch (error) {
       await this.#hasher.close();
+      // What went wrong first is what is told.
+      if (!this.#isLost) await this.#save().catch(() => undefined);
       throw error;
     } finally {
       await pieces.return?.();
     }
     const contentHash = await this.#hasher.digest();
-    await target.flush();
-    await manifest.save();
+    this.#noteWritten();
+    manifest.noteRest();
+    await this.#save();
     return { contentHash, readBytes: this.#read, keptBytes: this.#kept };
   }
 
@@ -112,16 +117,28 @@ class Filling {
   }
 
   async #put({ offset, bytes }: DiskPiece): Promise<void> {
-    const { target, manifest, onBytes } = this.#request;
+    const { target, onBytes } = this.#request;
     await Promise.all([target.write(offset, bytes), this.#hasher.update({ offset, bytes })]);
+    this.#noteWritten();
     releaseChunkBuffer(bytes);
     this.#read += bytes.length;
     this.#unsaved += bytes.length;
     onBytes(bytes.length);
     if (this.#unsaved < SAVE_BYTES) return;
     this.#unsaved = 0;
-    await target.flush();
-    await manifest.save();
+    await this.#save();
+  }
+
+  #noteWritten(): void {
+    for (const { index, digest } of this.#told.splice(0)) this.#request.manifest.note(index, digest);
+  }
+
+  /** A chunk counts once it is on stable storage: a flush that failed once may well succeed the next time, for nothing. */
+  async #save(): Promise<void> {
+    this.#isLost = true;
+    await this.#request.target.flush();
+    this.#isLost = false;
+    await this.#request.manifest.save();
   }
 
   /** A chunk of an earlier try: kept where it is what was written then. */
@@ -133,8 +150,8 @@ class Filling {
     const digest = chunkDigest(chunk);
     if (manifest.matches(index, digest)) {
       await this.#assertGroup(index, digest);
-      if (!isZero(chunk)) this.#keptChunks.add(index);
       await this.#hasher.update({ offset, bytes: chunk });
+      this.#noteWritten();
       this.#kept += bytes;
       for (const range of data.within(offset, bytes)) onBytes(range.length);
       return;
