@@ -186,7 +186,10 @@ async function convert(request: ConvertRequest, output: string, checked: Checked
     await progress(ctx, `compare ${name}`, output, size, (onPercent) => compare(request, checked, part, onPercent));
     if (outputFormat === 'qcow2') await qemuImg(['check', '-f', 'qcow2', part], ctx, { what: `check ${output}` });
     const hashed = await progress(ctx, `hash ${name}`, output, size, (_, onBytes) =>
-      hashGuestView(part, outputFormat, ctx, onBytes, { sha256: request.sha256 ?? false }),
+      hashGuestView(part, outputFormat, ctx, onBytes, {
+        sha256: request.sha256 ?? false,
+        ...(request.onChunk === undefined ? {} : { onChunk: request.onChunk }),
+      }),
     );
     checkHash(request, output, hashed);
     await checkUnchanged(checked);

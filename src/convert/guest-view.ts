@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { StackferryError, systemCode, throwIfAborted, type Context } from '../core/index.js';
-import { CHUNK_BYTES, ContentHasher } from '../disk/index.js';
+import { CHUNK_BYTES, ContentHasher, type OnChunk } from '../disk/index.js';
 import { NbdReader } from './nbd.js';
 import { checkSource } from './check-source.js';
 import { missingTool, qemuImg, summarize } from './qemu-img.js';
@@ -27,6 +27,13 @@ export interface GuestViewHash {
   bytes: number;
 }
 
+interface HashOptions {
+  /** Also the SHA-256 of all bytes in order. */
+  sha256?: boolean;
+  /** Told of every chunk. */
+  onChunk?: OnChunk;
+}
+
 /** Reads exactly so many bytes of the guest's view. */
 type ReadExactly = (offset: number, length: number) => Promise<Buffer>;
 
@@ -39,14 +46,14 @@ export async function hashGuestView(
   format: string,
   ctx: Context,
   onProgress: (done: number) => void,
-  options: { sha256?: boolean } = {},
+  options: HashOptions = {},
 ): Promise<GuestViewHash> {
   const runs = await mapRuns(path, format, ctx);
-  const sha256 = options.sha256 === true ? createHash('sha256') : null;
+  const hashes = { content: new ContentHasher(options.onChunk), whole: options.sha256 ? createHash('sha256') : null };
   if (format === 'raw') {
     return withFile(path, async (file) => {
       const { size } = await file.stat();
-      return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress, sha256);
+      return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress, hashes);
     });
   }
   const folder = await mkdtemp(join(tmpdir(), 'stackferry-'));
@@ -76,7 +83,7 @@ export async function hashGuestView(
   try {
     reader = await Promise.race([connectWhenUp(socket, ctx), ended]);
     const { bytes } = reader;
-    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress, sha256);
+    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress, hashes);
   } finally {
     reader?.close();
     stop.abort();
@@ -122,9 +129,8 @@ async function hashRuns(
   runs: readonly Run[],
   ctx: Context,
   onProgress: (done: number) => void,
-  whole: Hash | null,
+  { content: hasher, whole }: { content: ContentHasher; whole: Hash | null },
 ): Promise<GuestViewHash> {
-  const hasher = new ContentHasher();
   let at = 0;
   for (const run of runs) {
     if (run.start !== at) break;
@@ -168,7 +174,7 @@ export async function hashImage(
   path: string,
   format: SourceFormat,
   ctx: Context,
-  options: { label: string; sha256?: boolean },
+  options: HashOptions & { label: string },
 ): Promise<GuestViewHash> {
   const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
   const task = `hash ${path}`;

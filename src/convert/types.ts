@@ -1,4 +1,5 @@
 import type { Context } from '../core/index.js';
+import type { OnChunk } from '../disk/index.js';
 
 type OutputFormat = 'raw' | 'qcow2';
 /** qemu-img's names of what a local image can be. `vpc` is VHD. */
@@ -21,6 +22,8 @@ export interface ConvertRequest {
   force?: boolean;
   /** The folder is the caller's own: a file there that is not what was made before (any more) gives way. */
   replace?: boolean;
+  /** Told of every chunk as it is read back from the output; not where an earlier output is given again. */
+  onChunk?: OnChunk;
   ctx: Context;
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { convertImage, type ConvertedImage } from '../../convert/index.js';
 import { exportResult, filesStand } from './export.js';
+import { ManifestNotes } from './manifest.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
 export const convertResult = z.object({
@@ -59,6 +60,11 @@ export function convertStep(state: RunContext['state'], label: string): Step {
       const exported = exportResult.parse(rc.state.steps.get(`export:${label}`)?.result);
       const image = needSection(rc.state, 'images').find((item) => item.label === label);
       if (!image) throw new Error(`no image planned for disk ${label}`);
+      const notes = new ManifestNotes(rc, label, {
+        capacityBytes: exported.capacity_bytes,
+        source: exported.content_hash ?? exported.path,
+        target: label,
+      });
       const converted = await convertImage({
         source: exported.path,
         sourceFormat: 'vmdk',
@@ -69,8 +75,11 @@ export function convertStep(state: RunContext['state'], label: string): Step {
         expectedContentHash: exported.content_hash,
         force: rc.settings.force,
         replace: source.ownDir && convertDir(rc.state) === undefined,
+        onChunk: notes.note,
         ctx: rc.ctx,
       });
+      // What was made before was not hashed now, and has the manifest of then.
+      if (!converted.reused) await notes.keep();
       const { mtimeMs } = await stat(converted.path);
       const result: ConvertResult = { ...convertResultOf(label, converted), mtime_ms: mtimeMs };
       return { result, summary: `${image.format}, ${formatBytes(converted.bytes)}, equal to the export` };

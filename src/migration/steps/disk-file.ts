@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { lstat, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { StackferryError, formatBytes, makeFolders, systemCode } from '../../core/index.js';
 import { imageEncoders, judgeImage, type EncodedImage } from '../../convert/index.js';
@@ -13,13 +12,15 @@ import {
   writeError,
   type Filled,
 } from '../../disk/index.js';
-import { diskFolder, type DiskPlan } from '../../esxi/export/index.js';
+import type { DiskPlan } from '../../esxi/export/index.js';
 import { convertResult, imagePath, type ConvertResult } from './convert.js';
 import { filesStand } from './export.js';
 import { imageTarget } from './image-target.js';
+import { manifestPath } from './manifest.js';
 import { withProgress } from './progress.js';
 import { openDisk, type OpenedDisk } from './reading.js';
 import { readSourceFiles } from './source.js';
+import { readingToken } from './source-state.js';
 import { needSection, type RunContext, type Step } from './step.js';
 import { fileSection } from './transfer.js';
 
@@ -34,11 +35,6 @@ const fileRecord = z.object({
   mtime_ms: z.number().nullable().default(null),
 });
 type FileRecord = z.infer<typeof fileRecord>;
-
-/** Where the digests of a disk's chunks are kept, as they are at the target. */
-function chunksPath(dir: string, label: string): string {
-  return join(dir, `chunks-${diskFolder(label)}`);
-}
 
 /**
  * Reads a disk from the host straight into an image file, in one pass, and goes on inside the file after a kill. The file
@@ -96,7 +92,8 @@ class ImageFileWriter {
   async write(read: OpenedDisk['read']): Promise<{ file: ConvertResult; readBytes: number; keptBytes: number }> {
     const { ctx, settings } = this.#rc;
     const { label, capacityBytes } = this.#disk;
-    const source = sourceOf(this.#disk, this.#image);
+    const { format, bytes, wanted } = this.#image;
+    const source = readingToken(this.#disk, wanted, `${format} ${bytes}`);
     try {
       const mine = await this.#takeFile(source);
       const filled = await this.#fill(read, mine);
@@ -165,7 +162,7 @@ class ImageFileWriter {
   }
 
   async #fill(read: OpenedDisk['read'], of: FileRecord): Promise<Filled> {
-    const { ctx, dir } = this.#rc;
+    const { ctx } = this.#rc;
     const { label, capacityBytes } = this.#disk;
     const { wanted, bytes } = this.#image;
     const file = await SparseFile.open(this.#part, { size: bytes, keep: true });
@@ -174,7 +171,7 @@ class ImageFileWriter {
       const progress = { task: `copy:${this.#part}`, label: `copy ${label}`, total: wanted.bytes };
       return await withProgress(this.#rc, progress, async (onBytes) => {
         const place = `${this.#path} ${of.inode}`;
-        manifest = await ChunkManifest.open(chunksPath(dir, label), {
+        manifest = await ChunkManifest.open(manifestPath(this.#rc, label), {
           capacityBytes,
           source: of.source,
           target: place,
@@ -220,17 +217,6 @@ class ImageFileWriter {
       },
     );
   }
-}
-
-/** What tells this reading of a disk into this image from any other, in one word. */
-function sourceOf(disk: DiskPlan, image: EncodedImage): string {
-  const hash = createHash('sha256');
-  for (const link of disk.links) {
-    for (const file of [link, ...link.extents]) hash.update(`${file.remotePath}\0${file.token}\0`);
-  }
-  hash.update(`${image.format} ${image.bytes}\0`);
-  for (const { offset, length } of image.wanted) hash.update(`${offset}+${length}\n`);
-  return hash.digest('hex');
 }
 
 /** What tells a regular file from any other; null where there is nothing. */

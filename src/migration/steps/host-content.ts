@@ -4,7 +4,9 @@ import { PieceGuard, imageEncoders } from '../../convert/index.js';
 import { DiskHasher } from '../../disk/index.js';
 import type { ContentRun, DigestName } from '../../openstack/index.js';
 import { knownDigests, type ImageContent, type SeenBytes } from './image-content.js';
+import { ManifestNotes } from './manifest.js';
 import { openDisk } from './reading.js';
+import { readingToken } from './source-state.js';
 import type { RunContext } from './step.js';
 import { sentSection } from './transfer.js';
 
@@ -16,7 +18,8 @@ const sentRecord = z.object({
 
 /**
  * A disk on the host as an image in one pass: only what holds data is read, each chunk is hashed as it comes, and what
- * leaves the encoder is compared with what went in. A Glance upload cannot be gone on with: it starts over.
+ * leaves the encoder is compared with what went in. A Glance upload cannot be gone on with: it starts over. The digests of
+ * the chunks are kept, so that `verify` can say where a disk or its image differs.
  */
 export async function hostContent(
   rc: RunContext,
@@ -27,10 +30,12 @@ export async function hostContent(
   const { plan, data, read } = await openDisk(rc, label);
   const { capacityBytes } = plan;
   const encoded = imageEncoders[format]({ capacityBytes, data });
+  const source = readingToken(plan, encoded.wanted, format);
   let contentHash: string | null = null;
 
   async function* image(onBytes: (bytes: number) => void): AsyncGenerator<ContentRun> {
-    const hasher = new DiskHasher(capacityBytes);
+    const notes = new ManifestNotes(rc, label, { capacityBytes, source, target: 'image' });
+    const hasher = new DiskHasher(capacityBytes, notes.note);
     const guard = new PieceGuard(label);
     for await (const run of encoded.stream(guard.taken(hasher.through(read(encoded.wanted))))) {
       throwIfAborted(rc.ctx.signal);
@@ -46,6 +51,7 @@ export async function hostContent(
     }
     guard.assertSame();
     contentHash = await hasher.digest();
+    await notes.keep();
   }
 
   return {

@@ -3,6 +3,7 @@ import { StackferryError, formatBytes, isCode, poll, type Context } from '../../
 import type { EsxiHost } from '../../esxi/index.js';
 import type { ExportPlan } from '../../esxi/export/index.js';
 import { dropImagesOf } from './image-upload.js';
+import { fileTokens } from './source-state.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
 import { readerOf, sentSection, transferOf } from './transfer.js';
 
@@ -153,15 +154,8 @@ function changed(name: string, why: string, cause?: unknown): StackferryError {
   });
 }
 
-/** Paths on the host with the word that stands for their state. */
 function tokensOf(plan: ExportPlan): Record<string, string> {
-  const entries = plan.disks.flatMap((disk) =>
-    disk.links.flatMap((link) => [
-      [link.remotePath, link.token] as const,
-      ...link.extents.map((extent) => [extent.remotePath, extent.token] as const),
-    ]),
-  );
-  return Object.fromEntries(entries);
+  return Object.fromEntries(plan.disks.flatMap(fileTokens));
 }
 
 /** Sees that the VM is off; shuts it down only where that was asked for. */

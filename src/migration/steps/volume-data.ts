@@ -1,10 +1,7 @@
-import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { GIB, StackferryError, formatBytes, messageOf, throwIfAborted } from '../../core/index.js';
 import { ChunkManifest, fillTarget, targetDiffers, type Filled } from '../../disk/index.js';
-import type { DiskPlan } from '../../esxi/export/types.js';
 import type { Cloud } from '../../openstack/index.js';
 import {
   BackendDoor,
@@ -15,10 +12,12 @@ import {
   type VolumeDoor,
 } from '../../openstack/attach/index.js';
 import type { ImageSection } from '../plan/sections.js';
+import { manifestPath } from './manifest.js';
 import { withProgress } from './progress.js';
 import { readBack } from './read-back.js';
 import { openDisk } from './reading.js';
 import { readSourceFiles } from './source.js';
+import { readingToken } from './source-state.js';
 import { madeBy, needSection, placeholder, type PlannedCall, type RunContext, type Step } from './step.js';
 import { blankSection } from './transfer.js';
 import { volumeResult } from './volume.js';
@@ -171,7 +170,7 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
       },
     );
   }
-  const source = stateOf(plan);
+  const source = readingToken(plan, data);
   const isBlank = await knownBlank(rc, label, { volume_id: id, source }, target);
   const writing = { task: `data:${label}`, label: `write ${target.name}`, total: data.bytes };
   const filled = await withProgress(rc, writing, async (onBytes) => {
@@ -211,19 +210,6 @@ async function knownBlank(
   }
   const before = blank.safeParse(rc.state.plan.get(blankSection(label))).data;
   return before?.volume_id === now.volume_id && before.source === now.source;
-}
-
-/** A word for the state of all files of the disk: another one as soon as one of them is written to. */
-function stateOf(disk: DiskPlan): string {
-  const tokens = disk.links.flatMap((link) => [
-    [link.remotePath, link.token],
-    ...link.extents.map((extent) => [extent.remotePath, extent.token]),
-  ]);
-  return createHash('sha256').update(JSON.stringify(tokens)).digest('hex');
-}
-
-function manifestPath(rc: RunContext, label: string): string {
-  return join(rc.dir, `${label.replace(':', '-')}.chunks`);
 }
 
 /** What Cinder would have copied from the image. */
