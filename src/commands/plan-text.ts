@@ -71,6 +71,7 @@ function linesOf(plan: Omit<DryRun, 'blocked'>): Line[] {
   const isAttached = plan.via.way === 'cinder';
   return [
     { step: 'via', what: plan.via.way, how: printable(plan.via.reason) },
+    ...(plan.reading === null ? [] : [{ step: 'read', what: 'host', how: printable(plan.reading) }]),
     ...plan.disks.map((disk) => ({
       step: isAttached ? 'data' : 'export',
       what: `disk ${disk.label}`,

@@ -27,11 +27,8 @@ export interface Tools {
 
 /** Runs the body of a command: events go to the terminal, connections are closed however it ends. */
 export async function withTools<T>(app: App, globals: GlobalOptions, work: (tools: Tools) => Promise<T>): Promise<T> {
-  const [{ systemClock, redactText, redactValue }, { Reporter, ask }, { RunStore }] = await Promise.all([
-    import('../core/index.js'),
-    import('../ui/index.js'),
-    import('../migration/state/store.js'),
-  ]);
+  const [{ lowerOwnPriority, systemClock, redactText, redactValue }, { Reporter, ask }, { RunStore }] =
+    await Promise.all([import('../core/index.js'), import('../ui/index.js'), import('../migration/state/store.js')]);
   const terminal = app.terminal(globals);
   const reporter = new Reporter(terminal, () => Date.now());
   const warned: { code: string; message: string }[] = [];
@@ -79,7 +76,14 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     (value) => value.close(),
   );
   const store = new RunStore(stateDir(app), ctx.clock);
-  const session: Tools['session'] = (command, settings, options) => ({
+  const session: Tools['session'] = (command, settings, options) => {
+    if (settings.lowPriority) {
+      const failed = lowerOwnPriority();
+      if (failed !== null) ctx.log.debug(`the priority of this program stays as it is: ${failed}`);
+    }
+    return base(command, settings, options);
+  };
+  const base: Tools['session'] = (command, settings, options) => ({
     store,
     ctx,
     settings,

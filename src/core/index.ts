@@ -23,6 +23,7 @@ export {
 export { makeFolders } from './folders.js';
 export { Pacer } from './pacer.js';
 export { poll, type PollOptions } from './poll.js';
+export { lowerOwnPriority } from './priority.js';
 export { parseDuration, parseRate } from './quantities.js';
 export { RateMeter } from './rate.js';
 export { redactText, redactValue } from './redact.js';

@@ -28,6 +28,7 @@ import { sameProject, type SessionBase } from './session.js';
 import { inMemory, newState } from './dry.js';
 import { runSteps } from './runner.js';
 import type { RunState } from './state/fold.js';
+import { readingWords } from './steps/limits.js';
 import { listSteps } from './steps/list.js';
 import { needSection, type PlannedCall } from './steps/step.js';
 
@@ -40,6 +41,8 @@ export interface DryRun {
   disks: { label: string; path: string | null; capacity_bytes: number | null; allocated_bytes: number | null }[];
   /** How the bytes would get into the volumes, and why so. */
   via: ViaSection;
+  /** How the host would be read, in words; null where no option asks for anything. */
+  reading: string | null;
   /** With `cinder` no image is made; the volumes get the properties. */
   images: ImageSection[];
   volumes: VolumeSection[];
@@ -70,7 +73,15 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
   const earlier = earlierOf(which, state);
   const calls: PlannedCall[] = [];
   const paths = base.store.paths(state.run);
-  const rc = inMemory({ ...base, ctx, dir: paths.dir, state, sameProject, dry: calls });
+  const rc = inMemory({
+    ...base,
+    ctx,
+    dir: paths.dir,
+    stateDir: base.store.dir,
+    state,
+    sameProject,
+    dry: calls,
+  });
   const accept = await takeAccepted(rc, request.accept ?? []);
   const { source, labels } = await lookAtSource(rc, request.source);
   state.vm = { id: source.vm.id, name: source.vm.name, uuid: source.vm.uuid };
@@ -109,6 +120,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
       .filter((disk) => labels.includes(disk.label))
       .map(({ label, path, capacity_bytes, allocated_bytes }) => ({ label, path, capacity_bytes, allocated_bytes })),
     via: needSection(state, 'via'),
+    reading: readingWords(base.settings),
     images: needSection(state, 'images'),
     volumes: needSection(state, 'volumes'),
     ports: needSection(state, 'ports'),

@@ -32,6 +32,7 @@ export function newState(of: { program: string; command: string; at: number; vm:
 export function inMemory(of: {
   ctx: Context;
   dir: string;
+  stateDir: string;
   state: RunState;
   settings: RunSettings;
   doors: Doors;
@@ -43,6 +44,7 @@ export function inMemory(of: {
     ctx,
     run: state.run,
     dir: of.dir,
+    stateDir: of.stateDir,
     state,
     settings,
     cache: {},

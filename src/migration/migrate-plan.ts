@@ -37,12 +37,14 @@ export function requestsOf(request: MigratePlanRequest): { planned: PlannedVm; o
   assertAcceptable(request.accept);
   const known = plan.vms.map((planned) => ({ ...planned.vm, planned }));
   const chosen = only.length === 0 ? known : selectVms({ vms: known }, only);
+  const limited = chosen.flatMap(({ planned }) => planned.vm.disks);
   return chosen.map(({ planned }) => ({
     planned,
     one: {
       source: {
         selector: `id:${planned.vm.id}`,
         address: request.address,
+        limited,
         ...(planned.skip_disks.length === 0 ? {} : { skipDisks: planned.skip_disks }),
         ...(request.outputDir === undefined ? {} : { outputDir: request.outputDir }),
       },

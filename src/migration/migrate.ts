@@ -4,6 +4,7 @@ import { StackferryError, UsageError, formatBytes, quoteForHint } from '../core/
 import { changesOf, type PlannedVm } from './plan/document/index.js';
 import { ensureSections, followPlan, takeOptions } from './plan/resolve.js';
 import type { MappingOptions } from './plan/options.js';
+import { assertLimited, type LimitedDisk } from './steps/limits.js';
 import { canRead } from '../esxi/read/index.js';
 import { checkTarget } from './check-target.js';
 import { assertAcceptable, isOverridable, standing } from './findings/accept.js';
@@ -39,6 +40,8 @@ export interface SourceRequest {
   skipDisks?: string[];
   /** Absolute; the run's own folder if unset. */
   outputDir?: string;
+  /** The disks of all VMs that move by this command, on which limits by datastore may be; those of this VM if unset. */
+  limited?: readonly LimitedDisk[];
 }
 
 export interface MigrateRequest {
@@ -136,7 +139,12 @@ export async function lookAtSource(
     throw new UsageError(`id:${known.vm.id} of ${known.host} is another VM now than when run ${rc.run} began.`);
   }
   assertDisksOfRun(rc.state, source.vm, request);
-  return { source, labels: known?.labels ?? chooseDisks(source.vm, { ...diskChoice(request) }) };
+  const labels = known?.labels ?? chooseDisks(source.vm, { ...diskChoice(request) });
+  assertLimited(
+    rc.settings.bandwidth,
+    request.limited ?? source.vm.disks.filter(({ label }) => labels.includes(label)),
+  );
+  return { source, labels };
 }
 
 /** Journals what moves where, once a run. */

@@ -80,6 +80,7 @@ export async function withRun(
   const rc: RunContext = runContext({
     ctx,
     dir: open.paths.dir,
+    stateDir: base.store.dir,
     state,
     journal: open.journal,
     settings: base.settings,
@@ -134,7 +135,8 @@ async function withoutRun(
       ? await base.store.read(which.resume)
       : newState({ program: base.program, command: base.command, at: base.ctx.clock.now(), vm: which.vm });
   const paths = base.store.paths(state.run);
-  const of = { ctx: base.ctx, dir: paths.dir, state, settings: base.settings, doors: base.doors };
+  const { ctx, settings, doors } = base;
+  const of = { ctx, dir: paths.dir, stateDir: base.store.dir, state, settings, doors };
   const rc = inMemory({ ...of, sameProject, dry });
   await work({ rc, paths });
   return runResult(state);

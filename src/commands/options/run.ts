@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
-import { parseRate } from '../../core/index.js';
-import { defaultTimeouts, type RunSettings } from '../../migration/steps/settings.js';
-import { wholeNumber } from './parse.js';
+import { UsageError, parseRate } from '../../core/index.js';
+import { defaultTimeouts, type Bandwidth, type RunSettings } from '../../migration/steps/settings.js';
+import { collect, wholeNumber } from './parse.js';
 
 /** What is allowed to be done to a running source VM. */
 export function addPowerOptions(command: Command): Command {
@@ -22,7 +22,15 @@ export function addReadingOptions(command: Command): Command {
       'connections that read from the host at once, at most 8; as many as bring something if unset',
       wholeNumber(1, 8),
     )
-    .option('--bandwidth <rate>', 'read no more than this from the host in all: 200MiB/s, 1Gbit/s')
+    .option(
+      '--bandwidth <[datastore=]rate>',
+      'read no more than this from the host in all, or from a datastore (repeatable): 200MiB/s, ds1=1Gbit/s',
+      collect,
+    )
+    .option(
+      '--low-priority',
+      'one stream, pauses while the host answers slower than usual, and nice 19 for this program',
+    )
     .addOption(
       new Option('--trust-map <when>', 'leave out what its block map calls empty; auto takes samples').choices([
         'auto',
@@ -55,7 +63,8 @@ export const settingsSchema = z.object({
   timeoutServer: z.number().optional(),
   timeoutConsole: z.number().optional(),
   streams: z.number().optional(),
-  bandwidth: z.string().optional(),
+  bandwidth: z.array(z.string()).optional(),
+  lowPriority: z.boolean().optional(),
   trustMap: z.enum(['auto', 'always', 'never']).optional(),
   compress: z.boolean().optional(),
   sha256: z.boolean().optional(),
@@ -68,8 +77,9 @@ export function readSettings(options: z.infer<typeof settingsSchema>): RunSettin
   return {
     powerOff: options.powerOff ?? false,
     forceOff: options.forceOff ?? false,
-    streams: options.streams ?? null,
-    bandwidth: options.bandwidth === undefined ? null : parseRate(options.bandwidth, '--bandwidth'),
+    streams: streamsOf(options),
+    bandwidth: bandwidthOf(options.bandwidth ?? []),
+    lowPriority: options.lowPriority ?? false,
     trustMap: options.trustMap ?? 'auto',
     compress: options.compress ?? false,
     sha256: options.sha256 ?? false,
@@ -82,4 +92,32 @@ export function readSettings(options: z.infer<typeof settingsSchema>): RunSettin
       consoleMs: ms(options.timeoutConsole, defaultTimeouts.consoleMs),
     },
   };
+}
+
+function streamsOf({ streams, lowPriority }: z.infer<typeof settingsSchema>): number | null {
+  if (lowPriority !== true) return streams ?? null;
+  if (streams !== undefined && streams !== 1) {
+    throw new UsageError(
+      `--low-priority reads with one stream, and --streams asks for ${streams}.`,
+      'Leave one of the two out.',
+    );
+  }
+  return 1;
+}
+
+/** `RATE`, or `DATASTORE=RATE` split at the last `=`. Whether there is such a datastore is not known yet. */
+function bandwidthOf(texts: readonly string[]): Bandwidth {
+  const given = new Map<string | null, number>();
+  for (const text of texts) {
+    const at = text.lastIndexOf('=');
+    const name = at < 0 ? null : text.slice(0, at);
+    const on = name === null ? 'the host' : `datastore ${name}`;
+    if (name === '')
+      throw new UsageError(`--bandwidth ${text} names no datastore.`, 'Example: --bandwidth ds1=80MiB/s');
+    if (given.has(name)) throw new UsageError(`--bandwidth limits ${on} twice.`, 'Give each limit once.');
+    given.set(name, parseRate(text.slice(at + 1), '--bandwidth'));
+  }
+  const host = given.get(null) ?? null;
+  given.delete(null);
+  return { host, datastores: Object.fromEntries(given) as Record<string, number> };
 }

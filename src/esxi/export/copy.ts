@@ -40,7 +40,7 @@ export async function copyDisk(
   ctx: Context,
   options: CopyOptions = {},
 ): Promise<CopiedDisk> {
-  const { streams = 4, rangeBytes = DEFAULT_RANGE, sha256 = false, trustMap = 'never', pace } = options;
+  const { rangeBytes = DEFAULT_RANGE, sha256 = false, trustMap = 'never' } = options;
   if (rangeBytes % CHUNK_BYTES !== 0 || rangeBytes < CHUNK_BYTES || rangeBytes > MAX_RANGE) {
     throw new UsageError(`A range of ${rangeBytes} bytes cannot be read: it takes multiples of 4 MiB up to 256 MiB.`);
   }
@@ -59,7 +59,7 @@ export async function copyDisk(
     const had = progress.done;
     if (trustMap !== 'never') await leaveOutEmpty(shell, disk, files, trustMap, ctx);
     progress.expect(files.reduce((sum, file) => sum + file.missingBytes, 0));
-    await copyMissing(shell, files, { streams, rangeBytes, pace }, ctx, progress);
+    await copyMissing(shell, files, { ...options, rangeBytes }, ctx, progress);
     for (const file of files) await file.finish();
     await checkSparse(disk, folder);
     for (const [index, link] of disk.links.entries()) await writeDescriptor(disk, link, index, folder);
@@ -148,7 +148,7 @@ async function leaveOutEmpty(
 async function copyMissing(
   shell: RemoteShell,
   files: readonly FileCopy[],
-  { streams, rangeBytes, pace }: { streams: number; rangeBytes: number; pace: CopyOptions['pace'] },
+  { streams = 4, mostStreams, rangeBytes, pace, onAnswer }: CopyOptions & { rangeBytes: number },
   ctx: Context,
   progress: Progress,
 ): Promise<void> {
@@ -157,9 +157,16 @@ async function copyMissing(
   );
   const stop = new AbortController();
   const own: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
-  const worker = async () => {
-    for (let next = work.shift(); next; next = work.shift()) {
+  const worker = async (number: number) => {
+    for (;;) {
+      // One too many at the moment; the first always goes on.
+      while (work.length > 0 && number > 0 && number >= (mostStreams?.() ?? streams)) {
+        await ctx.clock.sleep(1000, own.signal);
+      }
+      const next = work.shift();
+      if (!next) return;
       const { file, range } = next;
+      const start = ctx.clock.now();
       let counted = 0;
       const sink = async (index: number, bytes: Buffer, again: boolean) => {
         await file.write(index, bytes, again);
@@ -170,11 +177,12 @@ async function copyMissing(
       };
       const chunks = await readRange(shell, range, own, sink, pace);
       await file.proved(chunks);
+      await onAnswer?.({ bytes: range.bytes, reads: 1, ms: ctx.clock.now() - start });
     }
   };
   let failure: Error | undefined;
-  const workers = Array.from({ length: Math.max(1, streams) }, () =>
-    worker().catch((error: unknown) => {
+  const workers = Array.from({ length: Math.max(1, streams) }, (_, number) =>
+    worker(number).catch((error: unknown) => {
       if (failure === undefined || failure instanceof InterruptedError) {
         failure = error instanceof Error ? error : new Error(String(error));
       }

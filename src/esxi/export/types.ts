@@ -59,8 +59,12 @@ export interface CopyOptions {
   streams?: number;
   /** Whether chunks that the host's block map calls empty are left unread. Default never. */
   trustMap?: TrustMap;
+  /** Never more ranges at once than this says at the moment. */
+  mostStreams?: () => number;
   /** Called with bytes as they come; it may wait (a limit of the rate). */
   pace?: (bytes: number) => Promise<void> | undefined;
+  /** Called when a range was read; it may wait (a pause for the host's sake). */
+  onAnswer?: (answered: { bytes: number; reads: number; ms: number }) => Promise<void> | undefined;
   /** Bytes asked for with one command: a multiple of 4 MiB, at most 256 MiB. Default 64 MiB. */
   rangeBytes?: number;
   /** Also give the SHA-256 of the whole content (another pass over local bytes). Only for a disk without a chain. */

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StackferryError, systemCode } from '../../core/index.js';
+import { isAlive, thisProcess } from './process.js';
 
 /**
  * The lock of a run is a file `lock.PID.STARTED` for each process that holds it or tries to. A process first makes its
@@ -25,13 +26,13 @@ const MAX_WAIT_MS = 60;
  * @throws StackferryError `run.locked` when another living process holds it.
  */
 export async function lockRun(path: string, run: string): Promise<RunLock> {
-  const started = (await processAt(process.pid)).started ?? '0';
-  const own = `${path}.${process.pid}.${started}`;
+  const { pid, started } = await thisProcess();
+  const own = `${path}.${pid}.${started}`;
   for (let attempt = 1; ; attempt++) {
     try {
       await writeFile(own, '', { flag: 'wx', mode: 0o600 });
     } catch (error) {
-      if (systemCode(error) === 'EEXIST') throw locked(run, process.pid);
+      if (systemCode(error) === 'EEXIST') throw locked(run, pid);
       throw error;
     }
     const other = await livingHolder(path, own);
@@ -54,8 +55,7 @@ async function livingHolder(path: string, own: string | null): Promise<number | 
     const file = join(dir, name);
     const [pid, started] = holderOf(name, basename(path));
     if (pid === null || file === own) continue;
-    const found = await processAt(pid);
-    if (found.alive && (found.started === null || started === '0' || found.started === started)) return pid;
+    if (await isAlive({ pid, started })) return pid;
     if (own !== null) await rm(file, { force: true });
   }
   return null;
@@ -80,25 +80,4 @@ function locked(run: string, pid: number): StackferryError {
     hint: `Watch it with: stackferry status --run ${run}. Stop it with Ctrl-C in its terminal, or: kill -INT ${pid}`,
     details: { pid },
   });
-}
-
-/**
- * Whether a process lives, and when it was started in clock ticks since boot (proc(5), fields 3 and 22 of
- * /proc/PID/stat; null elsewhere), so that a recycled id is never taken for it. A zombie is dead: only its parent has
- * not looked yet.
- */
-async function processAt(pid: number): Promise<{ alive: boolean; started: string | null }> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (systemCode(error) === 'ESRCH') return { alive: false, started: null };
-  }
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the name in parentheses and may itself hold blanks and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { alive: fields[0] !== 'Z' && fields[0] !== 'X', started: fields[19] ?? null };
-  } catch {
-    return { alive: true, started: null };
-  }
 }

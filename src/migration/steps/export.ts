@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
 import { diskFolder } from '../../esxi/export/index.js';
-import { readingOf } from './reading.js';
+import { beginReading } from './reading.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
@@ -44,14 +44,12 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
       const host = await rc.host();
-      const { trustMap, pace } = readingOf(rc);
-      const options = {
-        streams: rc.settings.streams ?? 4,
-        sha256: rc.settings.sha256,
-        trustMap,
-        ...(pace === undefined ? {} : { pace }),
-      };
-      const copied = await readSourceFiles(rc, () => host.disks.copy(disk, source.outputDir, rc.ctx, options));
+      const reading = await beginReading(rc, disk);
+      const { sha256, trustMap } = rc.settings;
+      const options = { streams: 4, ...reading.options, sha256, trustMap };
+      const copied = await readSourceFiles(rc, () => host.disks.copy(disk, source.outputDir, rc.ctx, options)).finally(
+        () => reading.end(),
+      );
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;
       const result: ExportResult = {

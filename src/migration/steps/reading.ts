@@ -1,30 +1,12 @@
-import { Pacer } from '../../core/index.js';
-import type { RangeList } from '../../disk/index.js';
+import type { DiskPiece, RangeList } from '../../disk/index.js';
 import type { DiskPlan } from '../../esxi/export/index.js';
-import type { ReadOptions, RemoteDisk, TrustMap } from '../../esxi/read/index.js';
+import type { ReadOptions } from '../../esxi/read/index.js';
+import { readersFolder } from '../state/readers.js';
+import { Courtesy } from './courtesy.js';
+import { datastoresOf, readingWords } from './limits.js';
+import { ReadingShare } from './share.js';
 import { exportPlan, readSourceFiles } from './source.js';
 import { needSection, type RunContext } from './step.js';
-
-/** More streams than this are never tried by ourselves; OpenSSH lets ten unauthenticated ones in at once. */
-const MOST_STREAMS = 8;
-
-const pacers = new WeakMap<RunContext['settings'], Pacer>();
-
-/** How this run reads from the host: the number of streams, the limit of the rate, which all its disks share. */
-export function readingOf(rc: RunContext): ReadOptions & { trustMap: TrustMap } {
-  const { streams, bandwidth, trustMap } = rc.settings;
-  let pacer = pacers.get(rc.settings);
-  if (!pacer && bandwidth !== null) {
-    pacer = new Pacer(rc.ctx.clock, bandwidth);
-    pacers.set(rc.settings, pacer);
-  }
-  return {
-    mostStreams: MOST_STREAMS,
-    trustMap,
-    ...(streams === null ? {} : { streams }),
-    ...(pacer === undefined ? {} : { pace: (bytes) => pacer.take(bytes, rc.ctx.signal) }),
-  };
-}
 
 /** A disk of the run's VM that is about to be read from the host. */
 export interface OpenedDisk {
@@ -32,7 +14,7 @@ export interface OpenedDisk {
   /** What may hold something else than zeros. */
   data: RangeList;
   /** Reads ranges of it, as this run reads. */
-  read: (wanted: RangeList) => ReturnType<RemoteDisk['pieces']>;
+  read: (wanted: RangeList) => AsyncGenerator<DiskPiece>;
 }
 
 /** Looks where the data of a disk lies; what was relied upon is told in the debug log. */
@@ -40,9 +22,57 @@ export async function openDisk(rc: RunContext, label: string): Promise<OpenedDis
   const plan = (await exportPlan(rc)).disks.find((item) => item.label === label);
   if (!plan) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
   const { disks } = await rc.host();
-  const reading = readingOf(rc);
-  const remote = await readSourceFiles(rc, () => disks.open(plan, rc.ctx, reading));
+  const remote = await readSourceFiles(rc, () => disks.open(plan, rc.ctx, rc.settings));
   for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
   const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
-  return { plan, data, read: (wanted) => remote.pieces(wanted, reading) };
+  const read = async function* (wanted: RangeList): AsyncGenerator<DiskPiece> {
+    const reading = await beginReading(rc, plan);
+    try {
+      yield* remote.pieces(wanted, reading.options);
+    } finally {
+      await reading.end();
+    }
+  };
+  return { plan, data, read };
+}
+
+/** A disk that is being read from the host: what it may take of it. */
+export interface Reading {
+  options: Required<Pick<ReadOptions, 'pace' | 'onAnswer'>> & { mostStreams: () => number; streams?: number };
+  end(): Promise<void>;
+}
+
+/** Commands that have said how they read. */
+const told = new WeakSet<RunContext['settings']>();
+
+/** Begins to read a disk, as one of all that read from its host, by this command and by others on this machine. */
+export async function beginReading(rc: RunContext, plan: DiskPlan): Promise<Reading> {
+  const { streams, bandwidth, lowPriority } = rc.settings;
+  const words = readingWords(rc.settings);
+  if (words !== null && !told.has(rc.settings)) {
+    told.add(rc.settings);
+    rc.ctx.events.emit({ kind: 'notice', message: `Reading from the host: ${words}.` });
+  }
+  const names = datastoresOf({ path: plan.path, chain: plan.links.map(({ path }) => path) });
+  const share = await ReadingShare.take(rc.ctx, readersFolder(rc.stateDir, needSection(rc.state, 'source')), {
+    bandwidth: bandwidth.host,
+    datastores: Object.fromEntries(names.map((name) => [name, bandwidth.datastores[name] ?? null])),
+  });
+  const courtesy = lowPriority ? new Courtesy(rc.ctx, plan.label) : null;
+  return {
+    options: {
+      ...(streams === null ? {} : { streams }),
+      mostStreams: () => share.streams,
+      pace: (bytes) => {
+        const wait = share.pace(bytes);
+        if (wait !== undefined) courtesy?.held();
+        return wait;
+      },
+      onAnswer: (answered) => courtesy?.answered(answered),
+    },
+    end: async () => {
+      courtesy?.tell();
+      await share.leave();
+    },
+  };
 }

@@ -17,6 +17,14 @@ export const defaultTimeouts: Timeouts = {
   consoleMs: 300_000,
 };
 
+/** Most bytes a second that are read. */
+export interface Bandwidth {
+  /** From the host in all; null: no limit. */
+  host: number | null;
+  /** From one datastore, by its name. */
+  datastores: Readonly<Record<string, number>>;
+}
+
 /** What a person allowed and how things are done; not part of the plan, so a resumed run may be given other ones. */
 export interface RunSettings {
   /** Shut a running guest down by its Tools. */
@@ -25,8 +33,9 @@ export interface RunSettings {
   forceOff: boolean;
   /** Streams that read from the host at once; null: as many as bring something. */
   streams: number | null;
-  /** Most bytes a second that are read from the host; null: no limit. */
-  bandwidth: number | null;
+  bandwidth: Bandwidth;
+  /** One stream, pauses where the host gets slow, and this process behind all others. */
+  lowPriority: boolean;
   trustMap: TrustMap;
   compress: boolean;
   sha256: boolean;

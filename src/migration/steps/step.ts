@@ -14,6 +14,8 @@ export interface RunContext {
   readonly run: string;
   /** Folder of the run's own files. */
   readonly dir: string;
+  /** Folder of all runs and of what they share. */
+  readonly stateDir: string;
   readonly state: RunState;
   readonly settings: RunSettings;
   /** What this process knows and a later one can look up again. */
@@ -74,6 +76,7 @@ export interface StepOutcome {
 export function runContext(base: {
   ctx: Context;
   dir: string;
+  stateDir: string;
   state: RunState;
   journal: Journal;
   settings: RunSettings;
@@ -84,6 +87,7 @@ export function runContext(base: {
     ctx: base.ctx,
     run: base.state.run,
     dir: base.dir,
+    stateDir: base.stateDir,
     state: base.state,
     settings: base.settings,
     cache: {},
