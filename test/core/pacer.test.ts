@@ -45,6 +45,21 @@ describe('a pacer', () => {
     expect(clock.time).toBeGreaterThanOrEqual(3_600_000 + 9_900);
   });
 
+  it('takes another limit on its way, and none', async () => {
+    const clock = fakeClock();
+    const pacer = new Pacer(clock, null);
+    expect(pacer.take(1e9, never)).toBeUndefined();
+    pacer.limit(1000);
+    await pacer.take(1_000, never);
+    expect(clock.time).toBeGreaterThanOrEqual(900);
+    const before = clock.time;
+    pacer.limit(10_000);
+    await pacer.take(10_000, never);
+    expect(clock.time - before).toBeLessThanOrEqual(1_001);
+    pacer.limit(null);
+    expect(pacer.take(1e9, never)).toBeUndefined();
+  });
+
   it('takes no rate of nothing', () => {
     expect(() => new Pacer(fakeClock(), 0)).toThrow(RangeError);
     expect(() => new Pacer(fakeClock(), Number.NaN)).toThrow(RangeError);

@@ -56,7 +56,12 @@ export async function beginReading(rc: RunContext, plan: DiskPlan): Promise<Read
   const names = datastoresOf({ path: plan.path, chain: plan.links.map(({ path }) => path) });
   const share = await ReadingShare.take(rc.ctx, readersFolder(rc.stateDir, needSection(rc.state, 'source')), {
     bandwidth: bandwidth.host,
-    datastores: Object.fromEntries(names.map((name) => [name, bandwidth.datastores[name] ?? null])),
+    datastores: Object.fromEntries(
+      names.map((name) => [
+        name,
+        Object.hasOwn(bandwidth.datastores, name) ? (bandwidth.datastores[name] ?? null) : null,
+      ]),
+    ),
   });
   const courtesy = lowPriority ? new Courtesy(rc.ctx, plan.label) : null;
   return {
