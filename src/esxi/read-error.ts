@@ -27,11 +27,15 @@ export function readRefused(path: string, stderr: string): StackferryError {
     });
   }
   if (/no such file/i.test(said)) {
-    return new StackferryError('disk.missing', `${path} is not there any more.`, {
-      hint: 'The VM was moved or deleted meanwhile: look at it on the host.',
-    });
+    return readMissing(path);
   }
   return readFailed(path, said || 'dd ended with an error');
+}
+
+export function readMissing(path: string): StackferryError {
+  return new StackferryError('disk.missing', `${path} is not there any more.`, {
+    hint: 'The VM was moved or deleted meanwhile: look at it on the host.',
+  });
 }
 
 /** Whether what went wrong may be over when it is tried again. */

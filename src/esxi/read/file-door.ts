@@ -13,6 +13,8 @@ export interface FileDoor {
   bytes(file: RemoteFile): ByteSource;
   /** Streams of ranges: for the data. */
   streams: OpenStream;
+  /** More streams than this the door does not stand, where there is such a number. */
+  mostStreams?: number;
   /** Which ranges of the only flat extent of a descriptor hold data. */
   allocation(
     descriptor: string,

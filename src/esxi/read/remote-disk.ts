@@ -69,6 +69,13 @@ export async function openRemoteDisk(
     label: disk.label,
     layout,
     notes,
-    pieces: (wanted, read) => new ParallelReader(door.streams, { layout, files, wanted }, ctx, read).pieces(),
+    pieces: (wanted, read) => {
+      const options = { ...read, mostStreams: () => atMost(read.mostStreams, door.mostStreams) };
+      return new ParallelReader(door.streams, { layout, files, wanted }, ctx, options).pieces();
+    },
   };
+}
+
+function atMost(asked: ReadOptions['mostStreams'], stood = Infinity): number {
+  return Math.min(typeof asked === 'number' ? asked : asked(), stood);
 }

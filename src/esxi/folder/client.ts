@@ -1,0 +1,208 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { got } from 'got';
+import { StackferryError, retry, throwIfAborted, type Context } from '../../core/index.js';
+import { mayGoAway, readFailed, readLost } from '../read-error.js';
+import type { SoapTarget } from '../soap/target.js';
+import { connectionError } from '../soap/transport.js';
+import { TrustingAgent } from '../soap/trust.js';
+import { BackOff } from './back-off.js';
+import { folderUrl } from './folder-url.js';
+
+/** Above about four requests at once hosts answer 503. */
+export const MOST_REQUESTS = 4;
+const CONNECT_MS = 20_000;
+const ANSWER_MS = 120_000;
+/** A busy host is asked so often before that is an error. */
+const TRIES = 8;
+const MAX_RETRY_AFTER_MS = 120_000;
+
+export interface FolderAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** Must be read to its end or destroyed. */
+  body: Readable;
+}
+
+/** What an answer to a range says about itself. */
+export interface ContentRange {
+  from: number;
+  /** Of the file; null where the host leaves it open. */
+  total: number | null;
+}
+
+/**
+ * Reads files of a host by the address that its datastore browser uses, `/folder`. All requests share one pool of
+ * connections, one session, and one wait when the host is busy.
+ */
+export class FolderClient {
+  readonly name: string;
+  readonly #target: SoapTarget;
+  readonly #agent: TrustingAgent;
+  readonly #base: URL;
+  readonly #backOff: BackOff;
+  readonly #ctx: Context;
+  readonly #cookies = new Map<string, string>();
+
+  constructor(target: SoapTarget, ctx: Context) {
+    this.#target = target;
+    this.#ctx = ctx;
+    this.#agent = new TrustingAgent(target);
+    this.#backOff = new BackOff(ctx.clock);
+    const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+    this.#base = new URL(`https://${host}:${target.port}/`);
+    this.name = `${target.user}@${host}:${target.port}`;
+  }
+
+  /**
+   * Asks for bytes `from` to `to` (not included) of a file. Comes back with 206, 200 (a host that does not do ranges
+   * sends the whole file), 404 or 416; busy hosts are asked again, together with all other requests.
+   *
+   * @param path absolute path on the host
+   * @throws StackferryError `esxi.login_refused`, `esxi.no_permission`, `disk.locked`, `esxi.read_failed`,
+   * `esxi.unreachable`, `esxi.certificate`, `esxi.overloaded`
+   */
+  async get(path: string, from: number, to: number, signal: AbortSignal): Promise<FolderAnswer> {
+    const ctx = { ...this.#ctx, signal };
+    const policy = { what: `read ${path}`, attempts: TRIES, delayMs: 1_000, maxDelayMs: 20_000, retryable };
+    return retry(ctx, policy, async () => {
+      await this.#backOff.ready(signal);
+      const answer = await this.#send(path, from, to, signal);
+      if ([200, 206, 404, 416].includes(answer.status)) {
+        this.#backOff.good();
+        return answer;
+      }
+      answer.body.destroy();
+      throw this.#refused(path, answer);
+    });
+  }
+
+  close(): void {
+    this.#cookies.clear();
+    this.#agent.destroy();
+  }
+
+  async #send(path: string, from: number, to: number, signal: AbortSignal): Promise<FolderAnswer> {
+    const { user, password } = this.#target;
+    const login = Buffer.from(`${user}:${(await password()).reveal()}`).toString('base64');
+    throwIfAborted(signal);
+    const body = got.stream(folderUrl(this.#base, path), {
+      headers: {
+        'user-agent': 'stackferry',
+        'accept-encoding': 'identity',
+        authorization: `Basic ${login}`,
+        range: `bytes=${from}-${to - 1}`,
+        ...(this.#cookies.size === 0 ? {} : { cookie: [...this.#cookies.values()].join('; ') }),
+      },
+      retry: { limit: 0 },
+      throwHttpErrors: false,
+      followRedirect: false,
+      decompress: false,
+      agent: { https: this.#agent },
+      // A body that stands still is seen by whoever reads it: a slow taker is none.
+      timeout: { lookup: 10_000, connect: CONNECT_MS, response: ANSWER_MS },
+      signal,
+    });
+    try {
+      const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders }>((resolve, reject) => {
+        body.once('response', resolve);
+        body.once('error', reject);
+      });
+      // From here on an error is the reader's to hear of.
+      body.on('error', () => undefined);
+      this.#keepCookies(response.headers['set-cookie'] ?? []);
+      return { status: response.statusCode, headers: response.headers, body };
+    } catch (error) {
+      throwIfAborted(signal);
+      throw connectionError(error, this.#target);
+    }
+  }
+
+  #refused(path: string, { status, headers }: FolderAnswer): StackferryError {
+    const details = { status, path };
+    const { user, host } = this.#target;
+    if (status === 401) {
+      return new StackferryError('esxi.login_refused', `${host} refused the login of ${user} for its datastores.`, {
+        hint: 'Check the account and its password. After a few misses ESXi locks an account for 15 minutes.',
+        details,
+      });
+    }
+    if (status === 403) {
+      return new StackferryError('esxi.no_permission', `${user} may not read ${path} on ${host}.`, {
+        hint: 'The account needs Datastore.Browse and Datastore.FileManagement; or read over SSH: --esxi-transport ssh.',
+        details,
+      });
+    }
+    if (status === 503 || status === 429) {
+      const wait = this.#backOff.busy(retryAfterMs(headers['retry-after']));
+      return new StackferryError('esxi.overloaded', `${host} is too busy to send ${path} (HTTP ${status}).`, {
+        hint: 'Fewer streams help (--streams 1), or a quieter hour.',
+        details: { ...details, retry_after_ms: wait },
+      });
+    }
+    // Hosts answer so for a file that a running VM holds, too.
+    const error = readFailed(path, `the host answered HTTP ${status} (does something still use the file?)`);
+    Object.assign(error.details, details);
+    return error;
+  }
+
+  /** Sessions of hostd and of its proxy; sent back as they came, without their attributes. */
+  #keepCookies(headers: readonly string[]): void {
+    for (const header of headers) {
+      const pair = header.split(';')[0]?.trim() ?? '';
+      const name = pair.split('=')[0] ?? '';
+      if (name.startsWith('vmware_')) this.#cookies.set(name, pair);
+    }
+  }
+}
+
+function retryable(error: unknown): boolean | number {
+  if (!(error instanceof StackferryError)) return false;
+  const wait = error.details['retry_after_ms'];
+  if (error.code === 'esxi.overloaded') return typeof wait === 'number' ? wait : true;
+  // Refusals are told at once; who reads ranges tries those again that broke off.
+  return error.code === 'esxi.unreachable' && error.details['system'] !== 'ENOTFOUND' && mayGoAway(error);
+}
+
+function retryAfterMs(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d+$/.test(header) ? Math.min(MAX_RETRY_AFTER_MS, Number(header) * 1000) : undefined;
+}
+
+/** `bytes 0-511/68719476736`; null for anything else. */
+export function contentRange(headers: IncomingHttpHeaders): ContentRange | null {
+  const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+  if (!match) return null;
+  return { from: Number(match[1] ?? 0), total: match[2] === '*' ? null : Number(match[2]) };
+}
+
+/**
+ * Gives a body's bytes as they come. Throws `esxi.connection_lost` where it breaks off or stands still for two minutes;
+ * only the waiting for bytes counts, not what the taker does with them.
+ */
+export async function* bytesOf(body: Readable, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const watch = { stalled: false };
+  try {
+    for (;;) {
+      const timer = setTimeout(() => {
+        watch.stalled = true;
+        body.destroy();
+      }, ANSWER_MS);
+      let next: IteratorResult<Buffer>;
+      try {
+        next = await pieces.next();
+      } catch (error) {
+        throwIfAborted(signal);
+        throw readLost(path, watch.stalled ? `: no byte for ${ANSWER_MS / 1000} s` : 'before its end', error);
+      } finally {
+        clearTimeout(timer);
+      }
+      throwIfAborted(signal);
+      if (watch.stalled) throw readLost(path, `: no byte for ${ANSWER_MS / 1000} s`);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    body.destroy();
+  }
+}
