@@ -5,52 +5,81 @@ import { releaseChunkBuffer, retainChunkBuffer, sharedMemoryOf } from './chunk-b
 /** Bytes that may wait for the thread; whoever gives more waits. */
 const MOST_WAITING = 4 * 1024 ** 2;
 const ZERO_BYTES = 1024 ** 2;
+/** States after zeros from the beginning are kept for multiples of this, up to a chunk: that of a partly empty one. */
+const STATE_STEP = 64 * 1024;
+const MOST_STATES = 64;
 
 /**
- * The thread's own program; a text, so that it runs the same from sources, a build and a bundle. `each`: the bytes have
- * a digest of their own.
+ * The thread's own program; a text, so that it runs the same from sources, a build and a bundle. A message is so many
+ * zeros, then bytes, then perhaps the end, which begins anew. Each has an answer.
  */
 const PROGRAM = `
 const { createHash } = require('node:crypto');
-const { parentPort, workerData } = require('node:worker_threads');
-const hashes = workerData.names.map((name) => createHash(name));
-const zeros = Buffer.alloc(${ZERO_BYTES});
-parentPort.on('message', ({ bytes, count, each, end }) => {
-  let digests;
-  if (each) digests = [createHash(each).update(bytes).digest('hex')];
-  else if (bytes) for (const hash of hashes) hash.update(bytes);
-  for (let left = count || 0; left > 0; left -= zeros.length) {
-    for (const hash of hashes) hash.update(left < zeros.length ? zeros.subarray(0, left) : zeros);
+const { parentPort, workerData: names } = require('node:worker_threads');
+const ZEROS = Buffer.alloc(${ZERO_BYTES});
+const states = new Map();
+let hashes = null;
+const begin = () => names.map((name) => createHash(name));
+const addZeros = (count) => {
+  for (let left = count; left > 0; left -= ZEROS.length) {
+    for (const hash of hashes) hash.update(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS);
   }
-  if (end) digests = hashes.map((hash) => hash.digest('hex'));
-  parentPort.postMessage({ taken: bytes ? bytes.length : count || 0, digests });
+};
+const beginWithZeros = (count) => {
+  const known = states.get(count);
+  if (known) {
+    hashes = known.map((hash) => hash.copy());
+    return;
+  }
+  hashes = begin();
+  addZeros(count);
+  const isKept = count % ${STATE_STEP} === 0 && count <= ${STATE_STEP * MOST_STATES};
+  if (isKept) states.set(count, hashes.map((hash) => hash.copy()));
+};
+parentPort.on('message', ({ zeros, bytes, end }) => {
+  if (hashes === null) beginWithZeros(zeros);
+  else addZeros(zeros);
+  if (bytes) for (const hash of hashes) hash.update(bytes);
+  let digests;
+  if (end) {
+    digests = hashes.map((hash) => hash.digest('hex'));
+    hashes = null;
+  }
+  parentPort.postMessage({ taken: zeros + (bytes ? bytes.length : 0), digests });
 });
 `;
+
+/** So many zeros, then bytes, then perhaps the end of what is hashed together. */
+interface Part {
+  zeros?: number;
+  bytes?: Uint8Array;
+  end?: boolean;
+}
 
 interface Answer {
   taken: number;
   digests?: string[];
 }
 
-/** A thread that hashes. Answers come in the order of what it was given. */
+/** A thread that hashes one sequence of bytes after the other. Answers come in the order of what it was given. */
 class HashThread {
   readonly #worker: Worker;
   #waiting = 0;
   #room: Deferred<void> | null = null;
-  readonly #line: { bytes: Uint8Array | null; answer: Deferred<readonly string[]> }[] = [];
+  readonly #line: { shared: Uint8Array | null; answer: Deferred<readonly string[]> }[] = [];
   #failure: Error | null = null;
 
   constructor(names: readonly string[]) {
     this.#worker = new Worker(PROGRAM, {
       eval: true,
-      workerData: { names },
+      workerData: names,
       // It makes next to no garbage: a small heap keeps the memory of the whole program small.
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, codeRangeSizeMb: 4, stackSizeMb: 1 },
     });
     this.#worker.on('message', (answer: Answer) => {
       this.#waiting -= answer.taken;
       const next = this.#line.shift();
-      if (next?.bytes) releaseChunkBuffer(next.bytes);
+      if (next?.shared) releaseChunkBuffer(next.shared);
       next?.answer.resolve(answer.digests ?? []);
       if (this.#waiting < MOST_WAITING) this.#room?.resolve();
     });
@@ -63,23 +92,34 @@ class HashThread {
     this.#worker.unref();
   }
 
-  /** Gives bytes to the thread: those of the ring as they are, others as a copy. Settles with what it answers. */
-  give(bytes: Uint8Array, each?: string): Promise<readonly string[]> {
-    if (sharedMemoryOf(bytes)) {
-      retainChunkBuffer(bytes);
-      return this.#post({ bytes, each }, bytes.byteLength, bytes);
+  /**
+   * Gives a part to the thread: bytes of the ring as they are, others as a copy. Settles with the digests, where it is
+   * the end of a sequence.
+   */
+  give({ zeros = 0, bytes, end = false }: Part): Promise<readonly string[]> {
+    const answer = deferred<readonly string[]>();
+    answer.promise.catch(() => undefined); // told by whoever waits for it
+    if (this.#failure) {
+      answer.reject(this.#failure);
+      return answer.promise;
     }
-    const copy = new Uint8Array(bytes); // in memory of its own, which can be handed over
-    return this.#post({ bytes: copy, each }, bytes.byteLength, null, [copy.buffer]);
+    this.#waiting += zeros + (bytes?.byteLength ?? 0);
+    if (bytes && sharedMemoryOf(bytes)) {
+      retainChunkBuffer(bytes);
+      this.#line.push({ shared: bytes, answer });
+      this.#worker.postMessage({ zeros, bytes, end });
+      return answer.promise;
+    }
+    this.#line.push({ shared: null, answer });
+    const copy = bytes && new Uint8Array(bytes); // in memory of its own, which can be handed over
+    this.#worker.postMessage({ zeros, bytes: copy, end }, copy ? [copy.buffer] : []);
+    return answer.promise;
   }
 
-  zeros(count: number): Promise<readonly string[]> {
-    return this.#post({ count }, count, null);
-  }
-
+  /** The digests of the sequence so far, which ends here. */
   end(): Promise<readonly string[]> {
     this.#worker.ref();
-    return this.#post({ end: true }, 0, null);
+    return this.give({ end: true });
   }
 
   /** Waits until the thread has caught up. */
@@ -93,24 +133,6 @@ class HashThread {
 
   async close(): Promise<void> {
     await this.#worker.terminate();
-  }
-
-  #post(
-    message: object,
-    size: number,
-    bytes: Uint8Array | null,
-    transfer: ArrayBuffer[] = [],
-  ): Promise<readonly string[]> {
-    const answer = deferred<readonly string[]>();
-    answer.promise.catch(() => undefined); // told by whoever waits for it
-    if (this.#failure) {
-      answer.reject(this.#failure);
-    } else {
-      this.#waiting += size;
-      this.#line.push({ bytes, answer });
-      this.#worker.postMessage(message, transfer);
-    }
-    return answer.promise;
   }
 
   #fail(error: Error): void {
@@ -133,14 +155,14 @@ export class DigestThread<N extends string> {
 
   /** Takes bytes; waits while too many are not hashed yet. Those of the ring must not be changed, others may be. */
   async update(bytes: Uint8Array): Promise<void> {
-    void this.#thread.give(bytes);
+    void this.#thread.give({ bytes });
     await this.#thread.room();
   }
 
   /** So many zeros. */
   async zeros(count: number): Promise<void> {
     for (let left = count; left > 0; left -= MOST_WAITING) {
-      void this.#thread.zeros(Math.min(left, MOST_WAITING));
+      void this.#thread.give({ zeros: Math.min(left, MOST_WAITING) });
       await this.#thread.room();
     }
   }
@@ -161,13 +183,24 @@ export class DigestThread<N extends string> {
   }
 }
 
-/** SHA-256 digests of single chunks, computed on a thread beside the program. */
+/** SHA-256 digests of chunks that come in parts, one after the other, computed on a thread beside the program. */
 export class ChunkDigestThread {
-  readonly #thread = new HashThread([]);
+  readonly #thread = new HashThread(['sha256']);
 
-  async digest(bytes: Uint8Array): Promise<Buffer> {
-    const [digest] = await this.#thread.give(bytes, 'sha256');
+  /** More of the present chunk: so many zeros, then bytes. Those of the ring must not be changed, others may be. */
+  add(zeros: number, bytes: Uint8Array): void {
+    void this.#thread.give({ zeros, bytes });
+  }
+
+  /** So many zeros more, and the digest of the chunk; the next one begins. */
+  async end(zeros: number): Promise<Buffer> {
+    const [digest] = await this.#thread.give({ zeros, end: true });
     return Buffer.from(digest ?? '', 'hex');
+  }
+
+  /** Waits until the thread has caught up. */
+  async room(): Promise<void> {
+    await this.#thread.room();
   }
 
   async close(): Promise<void> {

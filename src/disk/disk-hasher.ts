@@ -17,8 +17,8 @@ export class DiskHasher {
   readonly #thread = new ChunkDigestThread();
   /** Chunks up to here are in the content hash, or on their way into it. */
   #next = 0;
-  /** The chunk that is not complete: copied together, for a part of it alone cannot be hashed. */
-  #open: { index: number; bytes: Buffer; end: number } | null = null;
+  /** The chunk that is not complete, and up to where of it the thread has been given. */
+  #open: { index: number; at: number } | null = null;
   #line: { index: number; digest: Promise<Buffer> }[] = [];
   #position = 0;
 
@@ -52,21 +52,19 @@ export class DiskHasher {
       throw new RangeError(`a piece at ${offset} of ${bytes.length} bytes does not follow ${this.#position}`);
     }
     this.#position = end;
-    if (this.#open && this.#open.index !== index) await this.#close();
-    if (bytes.length === this.#length(index)) {
-      await this.#put(index, bytes);
-      return;
+    if (this.#open && this.#open.index !== index) await this.#close(this.#open);
+    if (!isZero(bytes)) {
+      this.#open ??= { index, at: index * CHUNK_BYTES };
+      this.#thread.add(offset - this.#open.at, bytes);
+      this.#open.at = end;
+      await this.#thread.room();
     }
-    if (!this.#open && isZero(bytes)) return;
-    this.#open ??= { index, bytes: Buffer.alloc(this.#length(index)), end: 0 };
-    bytes.copy(this.#open.bytes, offset - index * CHUNK_BYTES);
-    this.#open.end = end;
-    if (end === chunkEnd) await this.#close();
+    if (this.#open && end === chunkEnd) await this.#close(this.#open);
   }
 
   /** `sha256-4m:…` of the whole disk. Nothing can be added afterwards. */
   async digest(): Promise<string> {
-    await this.#close();
+    if (this.#open) await this.#close(this.#open);
     while (this.#line.length > 0) await this.#settle();
     await this.close();
     this.#content.zeros(this.#capacityBytes - this.#next * CHUNK_BYTES);
@@ -78,19 +76,10 @@ export class DiskHasher {
     await this.#thread.close();
   }
 
-  #length(index: number): number {
-    return Math.min(CHUNK_BYTES, this.#capacityBytes - index * CHUNK_BYTES);
-  }
-
-  async #close(): Promise<void> {
-    const open = this.#open;
+  /** What is left of the chunk is zeros. */
+  async #close({ index, at }: { index: number; at: number }): Promise<void> {
     this.#open = null;
-    if (open) await this.#put(open.index, open.bytes);
-  }
-
-  async #put(index: number, bytes: Buffer): Promise<void> {
-    if (isZero(bytes)) return;
-    const digest = this.#thread.digest(bytes);
+    const digest = this.#thread.end(Math.min(this.#capacityBytes, (index + 1) * CHUNK_BYTES) - at);
     digest.catch(() => undefined); // told by whoever waits for it
     this.#line.push({ index, digest });
     if (this.#line.length > AT_ONCE) await this.#settle();

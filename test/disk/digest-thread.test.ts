@@ -36,6 +36,17 @@ describe('digests on a thread of their own', () => {
     await expect(thread.digest()).rejects.toThrow(/ended/);
   });
 
+  it('begins with runs of zeros, each of them more than once', async () => {
+    const one = randomBytes(1000);
+    for (const zeros of [0, 64 * 1024, MIB, 4 * MIB, 4 * MIB + 1]) {
+      const thread = new DigestThread(['sha512']);
+      await thread.zeros(zeros);
+      await thread.update(one);
+      const all = Buffer.concat([Buffer.alloc(zeros), one]);
+      expect(await thread.digest()).toEqual({ sha512: createHash('sha512').update(all).digest('hex') });
+    }
+  });
+
   it('has the digest of nothing', async () => {
     const thread = new DigestThread(['sha256']);
     expect(await thread.digest()).toEqual({ sha256: createHash('sha256').digest('hex') });

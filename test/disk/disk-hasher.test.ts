@@ -65,6 +65,19 @@ describe('the hash of a disk from its pieces', () => {
     );
   });
 
+  it('hashes chunks that begin, and end, with as many zeros as others did', async () => {
+    const capacity = 8 * CHUNK;
+    const disk = Buffer.alloc(capacity);
+    const hasher = new DiskHasher(capacity);
+    for (const [index, start] of [MIB, MIB, 3 * MIB, 0, MIB, 65_536, 65_537, 3 * MIB].entries()) {
+      const offset = index * CHUNK + start;
+      const bytes = randomBytes(MIB / 2);
+      bytes.copy(disk, offset);
+      await hasher.update({ offset, bytes });
+    }
+    expect(await hasher.digest()).toBe(plain(disk));
+  });
+
   it('takes no piece out of order, over the end of a chunk or of the disk', async () => {
     const hasher = new DiskHasher(CHUNK + 10);
     await hasher.update({ offset: 100, bytes: Buffer.alloc(10, 1) });

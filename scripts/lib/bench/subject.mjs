@@ -110,7 +110,7 @@ async function onePass() {
         }
         continue;
       }
-      if (run.kind === 'data') guard?.given(run.bytes);
+      if (run.kind === 'data') guard?.given(run.bytes, run.diskOffset);
       await digests?.update(run.bytes);
       for (let at = 0; at < run.bytes.length; at += ZEROS.length) {
         const part = run.bytes.subarray(at, at + ZEROS.length);

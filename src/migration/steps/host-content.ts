@@ -44,7 +44,7 @@ export async function hostContent(
         continue;
       }
       if (run.kind === 'data') {
-        guard.given(run.bytes);
+        guard.given(run.bytes, run.diskOffset);
         onBytes(run.bytes.length);
       }
       yield run.bytes;
