@@ -122,7 +122,7 @@ export function chooseParts(
     item: {
       ...identity(seenOf(vm)),
       labels,
-      images: resolveImages(vm, disks, options, context),
+      images: resolveImages(vm, disks, options, { ...context, measured: facts.measured }),
       volumes,
       ports,
       server: server?.start === true ? server : null,

@@ -167,7 +167,11 @@ async function readCloudSide(base: SessionBase, subject: CheckSubject): Promise<
   try {
     cloud = await base.doors.cloud(base.ctx);
     if ('plan' in subject) assertSameCloud(subject.plan, cloud);
-    return { cloud, facts: await readCloudFacts(cloud, { keypairs: wantsKeypairs(subject) }), findings: [] };
+    return {
+      cloud,
+      facts: await readCloudFacts(cloud, { keypairs: wantsKeypairs(subject), measured: base.store.measured }),
+      findings: [],
+    };
   } catch (error) {
     return { cloud, facts: null, findings: [cloudProblem(error)] };
   }

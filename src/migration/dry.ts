@@ -2,6 +2,7 @@ import type { Context } from '../core/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { applyLine, foldJournal, type RunState } from './state/fold.js';
 import { JOURNAL_VERSION, type JournalEntry } from './state/journal-line.js';
+import type { MeasuredTimes } from './measured/store.js';
 import type { Doors } from './session.js';
 import type { RunSettings } from './steps/settings.js';
 import type { PlannedCall, RunContext } from './steps/step.js';
@@ -35,11 +36,12 @@ export function inMemory(of: {
   stateDir: string;
   state: RunState;
   settings: RunSettings;
+  store: { measured: MeasuredTimes };
   doors: Doors;
   sameProject: (state: RunState, cloud: Cloud) => Cloud;
   dry: PlannedCall[];
 }): RunContext {
-  const { ctx, state, settings, doors, dry } = of;
+  const { ctx, state, settings, store, doors, dry } = of;
   return {
     ctx,
     run: state.run,
@@ -47,6 +49,7 @@ export function inMemory(of: {
     stateDir: of.stateDir,
     state,
     settings,
+    measured: store.measured,
     cache: {},
     dry,
     host: () => doors.host(ctx),

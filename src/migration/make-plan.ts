@@ -1,5 +1,6 @@
 import { StackferryError, UsageError } from '../core/index.js';
 import { selectVms, type Inventory, type VmRecord } from '../esxi/index.js';
+import { isStaged } from './estimate/disk-bytes.js';
 import { chosenSkipped, withoutExcluded } from './exclude.js';
 import { readCloudFacts, type CloudFacts } from './cloud-facts.js';
 import { assertAcceptable, standing } from './findings/accept.js';
@@ -15,6 +16,7 @@ import {
 } from './plan/document/index.js';
 import { defaultMapping, type MappingOptions } from './plan/options.js';
 import { cloudSectionOf } from './plan/resolve.js';
+import { viaForesight } from './plan/resolve-via.js';
 import { idleDatastores } from './plan/resolve-volumes.js';
 import { applyRules, expandTemplate, idleRules, projectOf, tellsApart, type MappingRules } from './plan/rules/index.js';
 import { chooseDisks } from './read-source.js';
@@ -87,8 +89,9 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
   assertNames(request.options.name, vms.length);
   const rules = request.rules;
   const keys = request.options.keyName !== undefined || rules?.vms.some((rule) => rule.key_name !== undefined) === true;
-  const facts = await readCloudFacts(cloud, { keypairs: keys });
+  const facts = await readCloudFacts(cloud, { keypairs: keys, measured: base.store.measured });
   const now = new Date(base.ctx.clock.now());
+  const foresee = viaForesight(cloud, base.ctx);
   const items: PlanItem[] = [];
   tellIdle(base, rules, vms);
   tellIdleDatastores(base, request.options, vms);
@@ -101,7 +104,9 @@ export async function makePlan(base: SessionBase, request: PlanRequest): Promise
       const resolved = resolveVm(vm, labels, options, facts, { host: request.address.host, now });
       const planned = describeVm(vm, skip, resolved, facts);
       const findings = findingsOf(vm, inventory);
-      items.push({ vm, planned, resolved, findings, comments: explainVm(vm, planned, resolved, facts, findings) });
+      const moving = vm.disks.filter(({ label }) => labels.includes(label));
+      const via = await foresee(options.via ?? 'auto', !isStaged(moving));
+      items.push({ vm, planned, resolved, findings, comments: explainVm(vm, planned, resolved, facts, findings, via) });
     } catch (error) {
       if (!(error instanceof StackferryError)) throw error;
       if (vms.length + failed.length === 1) throw error;

@@ -17,8 +17,8 @@ export function resolveVm(
 ): ResolvedVm {
   const disks = vm.disks.filter((disk) => labels.includes(disk.label));
   return {
-    ...(options.via === undefined || options.via === 'auto' ? {} : { via: options.via }),
-    images: resolveImages(vm, disks, options, context),
+    via: options.via ?? 'auto',
+    images: resolveImages(vm, disks, options, { ...context, measured: facts.measured }),
     volumes: resolveVolumes(vm, disks, options, facts),
     ports: resolvePorts(vm, options, facts),
     server: resolveServer(vm, options, facts, { host: context.host, id: vm.id }),

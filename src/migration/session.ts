@@ -84,6 +84,7 @@ export async function withRun(
     state,
     journal: open.journal,
     settings: base.settings,
+    measured: base.store.measured,
     host: once(() => base.doors.host(ctx)),
     cloud: once(async () => sameProject(state, await base.doors.cloud(ctx))),
   });
@@ -135,8 +136,8 @@ async function withoutRun(
       ? await base.store.read(which.resume)
       : newState({ program: base.program, command: base.command, at: base.ctx.clock.now(), vm: which.vm });
   const paths = base.store.paths(state.run);
-  const { ctx, settings, doors } = base;
-  const of = { ctx, dir: paths.dir, stateDir: base.store.dir, state, settings, doors };
+  const { ctx, settings, store, doors } = base;
+  const of = { ctx, dir: paths.dir, stateDir: base.store.dir, state, settings, store, doors };
   const rc = inMemory({ ...of, sameProject, dry });
   await work({ rc, paths });
   return runResult(state);

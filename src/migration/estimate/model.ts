@@ -1,6 +1,6 @@
 import { ceilGib } from '../../core/index.js';
 import type { VmRecord } from '../../esxi/index.js';
-import { chooseFormat } from '../plan/resolve-image.js';
+import { chooseFormat } from '../plan/image-format.js';
 import type { MappingOptions } from '../plan/options.js';
 import { diskBytes, isStaged } from './disk-bytes.js';
 import type { Rates } from './rates.js';

@@ -1,27 +1,29 @@
-import { MIB, ceilGib, formatBytes } from '../../core/index.js';
+import { ceilGib } from '../../core/index.js';
 import { imageProperties, type GuestHardware } from '../../openstack/index.js';
 import type { DiskRecord, VmRecord } from '../../esxi/index.js';
+import { ofVolumeType, type MeasuredSample } from '../measured/samples.js';
+import { chooseFormat } from './image-format.js';
 import { cloudName } from './names.js';
 import type { HardwareChoice, MappingOptions } from './options.js';
+import { wantedType, type TypeOptions } from './resolve-volumes.js';
 import type { ImageSection } from './sections.js';
 
-/** A disk that is at least so full is sent raw: qcow2 would save next to nothing and costs the cloud a conversion. */
-const FULL_SHARE = 0.9;
-/** Below this size the difference is not worth a thought, and raw is the simplest form there is. */
-const SMALL = 64 * MIB;
-
-/** The image of each disk: its format with the reason, and the properties that Nova and SCS clouds read. */
+/**
+ * The image of each disk: its format with the reason, and the properties that Nova and SCS clouds read.
+ * @param facts `measured`: what runs have measured in this cloud
+ */
 export function resolveImages(
   vm: VmRecord,
   disks: readonly DiskRecord[],
-  options: Pick<MappingOptions, 'imageFormat' | 'name' | 'hardware'>,
-  facts: { host: string; now: Date },
+  options: Pick<MappingOptions, 'imageFormat' | 'name' | 'hardware'> & TypeOptions,
+  facts: { host: string; now: Date; measured?: readonly MeasuredSample[] | undefined },
 ): ImageSection[] {
   const { hardware } = options;
   const said = saidProperties(hardware);
   return disks.map((disk) => {
     const capacity = disk.capacity_bytes ?? 0;
-    const { format, reason } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes);
+    const measured = ofVolumeType(facts.measured ?? [], wantedType(disk, options).wanted ?? null);
+    const { format, reason } = chooseFormat(options.imageFormat, capacity, disk.allocated_bytes, measured);
     return {
       name: cloudName(options.name ?? vm.name, `-${disk.label}`),
       label: disk.label,
@@ -40,19 +42,6 @@ export function resolveImages(
         : { property_reasons: Object.fromEntries(Object.keys(said).map((name) => [name, hardware.reason])) }),
     };
   });
-}
-
-/** `auto` sends what is smaller: qcow2 where a good part of the disk holds nothing, raw where it is full or small. */
-export function chooseFormat(
-  wanted: MappingOptions['imageFormat'],
-  capacity: number,
-  allocated: number | null,
-): { format: 'raw' | 'qcow2'; reason: string } {
-  if (wanted !== 'auto') return { format: wanted, reason: `--image-format ${wanted}` };
-  if (capacity <= SMALL) return { format: 'raw', reason: `small: ${formatBytes(capacity)}` };
-  if (allocated === null) return { format: 'qcow2', reason: 'what the disk holds is not known; holes are not sent' };
-  const share = `${formatBytes(Math.min(allocated, capacity))} of ${formatBytes(capacity)} hold data`;
-  return allocated >= capacity * FULL_SHARE ? { format: 'raw', reason: share } : { format: 'qcow2', reason: share };
 }
 
 /** The source VM's hardware in the words of the OpenStack room. */

@@ -39,10 +39,10 @@ function sizeOf({ name }: Pick<VmRecord, 'name'>, { label, capacity_bytes }: Dis
   );
 }
 
-type TypeOptions = Pick<MappingOptions, 'volumeType' | 'datastoreTypes' | 'volumeTypes'>;
+export type TypeOptions = Pick<MappingOptions, 'volumeType' | 'datastoreTypes' | 'volumeTypes'>;
 
 /** What is said of the disk itself wins over what is said of all, and the command line over the rules. */
-function wantedType(disk: DiskRecord, options: TypeOptions): { wanted?: string; reason?: string } {
+export function wantedType(disk: DiskRecord, options: TypeOptions): { wanted?: string; reason?: string } {
   const own = typeOfDatastore(disk, options);
   if (own) return { wanted: own.type, reason: `--volume-type ${own.datastore}=${own.type}` };
   if (options.volumeType !== undefined) return { wanted: options.volumeType };

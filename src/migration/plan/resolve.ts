@@ -198,9 +198,12 @@ async function resolveSection(rc: RunContext, options: MappingOptions, name: Sec
       return viaOf(rc, options.via);
     case 'images': {
       const source = needSection(rc.state, 'source');
+      const cloud = section(rc.state, 'cloud');
       return resolveImages(source.vm, movingDisks(rc), options, {
         host: source.host,
         now: new Date(rc.ctx.clock.now()),
+        // Files that are made here (`convert`) know no cloud yet.
+        measured: cloud && (await rc.measured.of(cloud)),
       });
     }
     case 'volumes': {

@@ -10,6 +10,7 @@ import {
   writeWhole,
   type Clock,
 } from '../../core/index.js';
+import { MeasuredTimes } from '../measured/store.js';
 import { foldJournal, type RunState } from './fold.js';
 import { Journal, damaged, readJournal } from './journal.js';
 import { JOURNAL_VERSION, type JournalLine } from './journal-line.js';
@@ -39,10 +40,13 @@ export interface OpenRun {
 /** All runs of one state directory (mode 0700, one folder a run). */
 export class RunStore {
   readonly dir: string;
+  /** What runs have measured of clouds. */
+  readonly measured: MeasuredTimes;
   readonly #clock: Clock;
 
   constructor(dir: string, clock: Clock) {
     this.dir = dir;
+    this.measured = new MeasuredTimes(join(dir, 'measured.json'));
     this.#clock = clock;
   }
 

@@ -30,6 +30,8 @@ export interface UploadedImage {
   seen: SeenBytes;
   algorithm: string;
   equals: SentEquals;
+  /** From the first byte until it was active; null where it was there already, sent by a process that is gone. */
+  seconds: number | null;
 }
 
 /**
@@ -49,16 +51,17 @@ export async function uploadImage(
   const policy = { what: `upload of ${name}`, attempts: UPLOAD_TRIES, delayMs: 1_000, maxDelayMs: 15_000 };
   return retry(rc.ctx, { ...policy, retryable: mayBeSentAgain }, async () => {
     const content = await open(digests);
-    const { id, seen } = await contentInGlance(rc, cloud, target, content);
+    const { id, seen, startedAt } = await contentInGlance(rc, cloud, target, content);
     const image = await cloud.images.waitActive(id, {
       timeoutMs: rc.settings.timeouts.imageMs,
       option: '--timeout-image',
       label: `image ${name} to become active`,
     });
+    const seconds = startedAt === null ? null : (rc.ctx.clock.now() - startedAt) / 1000;
     const equals = await content.check(seen, () => dropImage(rc, cloud, key, id));
     const verdict = compareImageHash(image, seen.digests);
     if (verdict.result === 'equal' && (image.size ?? content.bytes) === content.bytes) {
-      return { image, content, seen, algorithm: verdict.algorithm ?? 'none', equals };
+      return { image, content, seen, algorithm: verdict.algorithm ?? 'none', equals, seconds };
     }
     await dropImage(rc, cloud, key, id);
     // A cloud whose Glance hashes by another algorithm: the next try compares by that one.
@@ -113,20 +116,23 @@ function mayBeSentAgain(error: unknown): boolean | number {
   return typeof asked === 'number' ? asked : true;
 }
 
-/** The id of an image that has the content, and what is known of its bytes. */
+/** The id of an image that has the content, what is known of its bytes, and when sending them began. */
 async function contentInGlance(
   rc: RunContext,
   cloud: Cloud,
   target: ImageTarget,
   content: ImageContent,
-): Promise<{ id: string; seen: SeenBytes }> {
+): Promise<{ id: string; seen: SeenBytes; startedAt: number | null }> {
   for (;;) {
     const id = await emptyImage(rc, cloud, target, content);
     const before = await cloud.images.get(id);
-    if (before.status !== 'active') return { id, seen: await send(rc, cloud, id, target.name, content) };
+    if (before.status !== 'active') {
+      const startedAt = rc.ctx.clock.now();
+      return { id, seen: await send(rc, cloud, id, target.name, content), startedAt };
+    }
     // A killed run may have sent all of it without noting so: then Glance's hash settles it, where ours is known.
     const seen = await content.known(before);
-    if (seen !== null) return { id, seen };
+    if (seen !== null) return { id, seen, startedAt: null };
     await dropImage(rc, cloud, target.key, id);
   }
 }

@@ -33,6 +33,8 @@ export const imageResult = z.object({
   capacity_bytes: z.number().nullable().default(null),
   /** Read from the host for it; null where it was a file here. */
   read_bytes: z.number().nullable().default(null),
+  /** From the first byte sent until Glance had it; null where that was not seen, and in older journals. */
+  sent_seconds: z.number().nullable().default(null),
 });
 export type ImageResult = z.infer<typeof imageResult>;
 
@@ -72,6 +74,7 @@ export function imageStep(state: RunContext['state'], label: string): Step {
         content_hash: isDirect ? sent.seen.contentHash : null,
         capacity_bytes: content.capacityBytes,
         read_bytes: isDirect ? content.readBytes : null,
+        sent_seconds: sent.seconds,
       };
       const read = isDirect ? `${formatBytes(content.readBytes)} read, ` : '';
       const as = isDirect ? ` sent as ${content.format}` : '';

@@ -4,6 +4,7 @@ import type { EsxiHost, VmRecord } from '../../esxi/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import { sections, type Section, type SectionName } from '../plan/sections.js';
 import { applyLine, type MadeResource, type RunState } from '../state/fold.js';
+import type { MeasuredTimes } from '../measured/store.js';
 import type { RunSettings } from './settings.js';
 import type { JournalEntry } from '../state/journal-line.js';
 import type { Journal } from '../state/journal.js';
@@ -18,6 +19,8 @@ export interface RunContext {
   readonly stateDir: string;
   readonly state: RunState;
   readonly settings: RunSettings;
+  /** What runs have measured of clouds. */
+  readonly measured: MeasuredTimes;
   /** What this process knows and a later one can look up again. */
   readonly cache: { exportPlan?: ExportPlan };
   /** Set by `--dry-run`: nothing is run, and what would be changed is collected here, in order. */
@@ -80,6 +83,7 @@ export function runContext(base: {
   state: RunState;
   journal: Journal;
   settings: RunSettings;
+  measured: MeasuredTimes;
   host: () => Promise<EsxiHost>;
   cloud: () => Promise<Cloud>;
 }): RunContext {
@@ -90,6 +94,7 @@ export function runContext(base: {
     stateDir: base.stateDir,
     state: base.state,
     settings: base.settings,
+    measured: base.measured,
     cache: {},
     host: base.host,
     cloud: base.cloud,

@@ -3,7 +3,7 @@ import type { Cloud, CreateVolume, Volume } from '../../openstack/index.js';
 import type { VolumeSection } from '../plan/sections.js';
 import { imageResult } from './image.js';
 import { transferOf } from './transfer.js';
-import { madeBy, needSection, placeholder, type RunContext, type Step } from './step.js';
+import { madeBy, needSection, placeholder, section, type RunContext, type Step } from './step.js';
 
 export const volumeResult = z.object({ label: z.string(), volume_id: z.string(), size_gib: z.number() });
 export type VolumeResult = z.infer<typeof volumeResult>;
@@ -36,12 +36,15 @@ export function volumeStep(state: RunContext['state'], label: string): Step {
     },
     run: async (rc) => {
       const cloud = await rc.cloud();
-      const volume = (await earlierVolume(rc, cloud, key, planned.name)) ?? (await createVolume(rc, cloud, key, label));
+      const earlier = await earlierVolume(rc, cloud, key, planned.name);
+      const orderedAt = rc.ctx.clock.now();
+      const volume = earlier ?? (await createVolume(rc, cloud, key, label));
       const ready = await cloud.volumes.waitAvailable(volume.id, {
         timeoutMs: rc.settings.timeouts.volumeMs,
         option: '--timeout-volume',
         label: `volume ${planned.name} to become available`,
       });
+      if (!isBlank && !earlier) await remember(rc, planned, (rc.ctx.clock.now() - orderedAt) / 1000);
       // Of a blank one that is said once it holds the disk.
       if (!isBlank && (ready.bootable === 'true') !== planned.boot)
         await cloud.volumes.setBootable(ready.id, planned.boot);
@@ -63,6 +66,30 @@ export function volumeStep(state: RunContext['state'], label: string): Step {
       for (const id of await volumesOf(rc, cloud, key)) await dropVolume(rc, cloud, key, id);
     },
   };
+}
+
+/**
+ * Remembers what the cloud took for an image of this run and its volume: the next choice of a format goes by it. An image
+ * that was there before tells nothing, for Cinder may have it in its cache.
+ */
+async function remember({ state, settings, measured, ctx }: RunContext, planned: VolumeSection, seconds: number) {
+  const cloud = section(state, 'cloud');
+  const format = section(state, 'images')?.find(({ label }) => label === planned.label)?.format;
+  const image = imageResult.safeParse(state.steps.get(`image:${planned.label}`)?.result).data;
+  if (!cloud || !format || !image || seconds < 0) return;
+  const sample = {
+    at: new Date(ctx.clock.now()).toISOString(),
+    auth_url: cloud.auth_url,
+    region: cloud.region,
+    volume_type: planned.type,
+    format,
+    image_bytes: image.bytes,
+    volume_gib: planned.size_gib,
+    // One that was held back tells of --bandwidth.
+    image_seconds: settings.bandwidth === null ? image.sent_seconds : null,
+    volume_seconds: seconds,
+  };
+  await measured.add(sample, ctx);
 }
 
 async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: string): Promise<Volume> {

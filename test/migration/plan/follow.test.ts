@@ -112,8 +112,9 @@ describe('followPlan', () => {
   it('takes a run over that was begun by options, where what it made is the same', async () => {
     const { rc, state } = newRun();
     const { resolved, planned } = entry();
-    const { waitFor, ...parts } = resolved;
-    for (const [section, value] of Object.entries({ ...parts, boot: resolveBoot(waitFor, parts.ports) })) {
+    const { images, volumes, ports, server } = resolved;
+    const boot = resolveBoot(resolved.waitFor, ports);
+    for (const [section, value] of Object.entries({ images, volumes, ports, server, boot })) {
       await rc.record({ kind: 'plan', section, value });
     }
     await rc.record({ kind: 'step.done', step: 'image:scsi0:0', seconds: 1, result: {} });

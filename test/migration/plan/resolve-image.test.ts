@@ -1,26 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { architectureOf, chooseFormat, hardwareOf, resolveImages } from '../../../src/migration/plan/resolve-image.js';
+import { expect, it } from 'vitest';
+import { architectureOf, hardwareOf, resolveImages } from '../../../src/migration/plan/resolve-image.js';
 import { disk, vm } from '../sample-vm.js';
-
-const MIB = 1024 ** 2;
-const GIB = 1024 ** 3;
-
-describe('the format of an image', () => {
-  it.each([
-    ['auto', 40 * GIB, 3 * GIB, 'qcow2', '3 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 36 * GIB, 'raw', '36 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 36 * GIB - 1, 'qcow2', '36 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 41 * GIB, 'raw', '40 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 0, 'qcow2', '0 B of 40 GiB hold data'],
-    ['auto', 40 * GIB, null, 'qcow2', 'what the disk holds is not known; holes are not sent'],
-    ['auto', 64 * MIB, 0, 'raw', 'small: 64 MiB'],
-    ['auto', 64 * MIB + 512, 0, 'qcow2', '0 B of 64 MiB hold data'],
-    ['raw', 40 * GIB, 0, 'raw', '--image-format raw'],
-    ['qcow2', 1 * MIB, MIB, 'qcow2', '--image-format qcow2'],
-  ] as const)('%s, %d bytes, %s held: %s', (wanted, capacity, held, format, reason) => {
-    expect(chooseFormat(wanted, capacity, held)).toEqual({ format, reason });
-  });
-});
 
 it('every disk gets an image of its own, with the hardware of the VM', () => {
   const source = vm({

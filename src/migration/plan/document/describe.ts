@@ -2,12 +2,13 @@ import type { VmRecord } from '../../../esxi/index.js';
 import type { CloudFacts } from '../../cloud-facts.js';
 import { hostnameOf } from '../names.js';
 import { formatWaitFor, type WaitFor } from '../options.js';
+import type { Via } from '../resolve-via.js';
 import type { ImageSection, PortSection, ServerSection, VolumeSection } from '../sections.js';
 import type { PlannedVm, SeenVm } from './schema.js';
 
 /** The resolved parts of one VM's plan, as the steps read them. */
 export interface ResolvedVm {
-  via?: 'glance' | 'cinder';
+  via?: Via;
   images: ImageSection[];
   volumes: VolumeSection[];
   ports: PortSection[];

@@ -5,6 +5,7 @@ import type { CloudFacts } from '../../cloud-facts.js';
 import type { Finding } from '../../findings/index.js';
 import { hostnameOf } from '../names.js';
 import { architectureOf } from '../resolve-image.js';
+import type { ViaSection } from '../sections.js';
 import type { ResolvedVm } from './describe.js';
 import type { PlannedVm } from './schema.js';
 
@@ -17,16 +18,21 @@ export interface Comment {
 /** At most so many other flavors are named; a cloud may have hundreds. */
 const MOST_FLAVORS = 6;
 
-/** Why the plan of one VM is as it is: a comment for every choice. */
+/**
+ * Why the plan of one VM is as it is: a comment for every choice.
+ * @param via the way into the volumes as it comes out on this machine
+ */
 export function explainVm(
   vm: VmRecord,
   planned: PlannedVm,
   resolved: ResolvedVm,
   facts: Pick<CloudFacts, 'flavors' | 'volumeTypes'>,
   findings: readonly Finding[],
+  via: Pick<ViaSection, 'way' | 'reason'>,
 ): Comment[] {
   return [
     { path: [], text: [`${vm.name}: ${size(vm)}`, ...findings.map(findingLine)].join('\n') },
+    ...(planned.via === undefined ? [] : [{ path: ['via'], text: viaLine(planned.via, via) }]),
     ...resolved.images.flatMap((image, index): Comment[] => [
       { path: ['images', index, 'format'], text: image.format_reason },
       ...propertyReasons(vm, image).map(([key, text]) => ({
@@ -71,6 +77,11 @@ export function explainVm(
     { path: ['server', 'flavor'], text: flavorLines(vm, resolved, facts).join('\n') },
     ...(planned.server.start ? [] : [{ path: ['server', 'start'], text: 'no server is made: --no-start' }]),
   ];
+}
+
+/** `auto` stays in the plan: it may be run on another machine, where another way is open. */
+function viaLine(wanted: NonNullable<PlannedVm['via']>, { way, reason }: Pick<ViaSection, 'way' | 'reason'>): string {
+  return wanted === 'auto' ? `from this machine: ${way}, for ${reason}; each run looks again` : reason;
 }
 
 /** Above the server, since the line that it is about is not there. */

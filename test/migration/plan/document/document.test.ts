@@ -16,6 +16,7 @@ import { cloudFacts, documentOf, flavor, planOf } from './facts.js';
 const GIB = 1024 ** 3;
 const WEB = '[datastore1] web01/web01';
 const prod = { networks: [{ source: '*', target: 'prod' }] };
+const glance = { way: 'glance', reason: 'this machine is no server of the project' } as const;
 const textOf = (plan: PlanDocument, comments: Parameters<typeof writePlan>[0]['comments'] = []) =>
   writePlan({ plan, comments, schemaPath: '/usr/share/plan.schema.json', head: ['A plan.'] });
 
@@ -32,7 +33,7 @@ describe('the host name of a plan', () => {
     expect(settledAs({}).hostname).toBe(resolved.server.hostname);
     expect(settledAs({ name: 'Shop 2' })).toMatchObject({ name: 'Shop 2', hostname: 'shop-2' });
     expect(settledAs({ name: '9' }).hostname).toBeNull();
-    const comments = explainVm(vm(), planned, resolved, cloudFacts(), []);
+    const comments = explainVm(vm(), planned, resolved, cloudFacts(), [], glance);
     expect(textOf(documentOf([planned]), [comments])).toMatch(
       /# its host name follows its name \(web01\); .*\n {4}server:\n {6}name: web01\n/,
     );
@@ -76,8 +77,10 @@ describe('a plan file', () => {
     const read = parsePlan(textOf(documentOf([planned])), 'plan.yaml');
     expect(read).toEqual(documentOf([planned]));
     const settled = settleVm(read.vms[0] ?? planned, cloudFacts());
+    const { via, ...parts } = resolved;
+    expect(planned.via).toBe(via);
     const plain = {
-      ...resolved,
+      ...parts,
       images: resolved.images.map((image) => ({ ...image, format_reason: 'the plan' })),
       ports: resolved.ports.map((port) => ({ ...port, reason: 'the plan' })),
       server: { ...resolved.server, flavor_reason: 'the plan' },
@@ -92,9 +95,14 @@ describe('a plan file', () => {
         const { resolved, planned } = planOf(source, {
           nics: [{ label: 'ethernet0', target: 'prod', ips: [], mac: null }],
         });
-        const comments = explainVm(source, planned, resolved, cloudFacts(), [
-          { code: 'vm.snapshots', severity: 'warning', subject: 'vm', message: name, remedy: network },
-        ]);
+        const comments = explainVm(
+          source,
+          planned,
+          resolved,
+          cloudFacts(),
+          [{ code: 'vm.snapshots', severity: 'warning', subject: 'vm', message: name, remedy: network }],
+          glance,
+        );
         const text = textOf(documentOf([planned]), [comments]);
         expect(parsePlan(text, 'p')).toEqual(documentOf([planned]));
         expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=/usr/share/plan.schema.json');
@@ -105,15 +113,22 @@ describe('a plan file', () => {
   it('tells why: flavor, what was rejected, network, format, findings', () => {
     const source = vm({ cpus: 2, memory_mib: 4096 });
     const { resolved, planned } = planOf(source, prod);
-    const comments = explainVm(source, planned, resolved, cloudFacts(), [
-      {
-        code: 'vm.snapshots',
-        severity: 'warning',
-        subject: 'vm',
-        message: 'It has 2 snapshots.',
-        remedy: 'Remove them.',
-      },
-    ]);
+    const comments = explainVm(
+      source,
+      planned,
+      resolved,
+      cloudFacts(),
+      [
+        {
+          code: 'vm.snapshots',
+          severity: 'warning',
+          subject: 'vm',
+          message: 'It has 2 snapshots.',
+          remedy: 'Remove them.',
+        },
+      ],
+      glance,
+    );
     const lines = textOf(documentOf([planned]), [comments]).split('\n');
     const above = (text: string) => {
       const at = lines.findIndex((line) => line.trim().startsWith(text));
@@ -127,6 +142,9 @@ describe('a plan file', () => {
     ]);
     expect(above('network: prod')).toEqual(['# port group VM Network; --network *=prod']);
     expect(above('format:')).toEqual(['# 3 GiB of 40 GiB hold data']);
+    expect(above('via: auto')).toEqual([
+      '# from this machine: glance, for this machine is no server of the project; each run looks again',
+    ]);
     expect(above('- vm:')).toContain('# warning vm.snapshots: It has 2 snapshots. Remove them.');
   });
 

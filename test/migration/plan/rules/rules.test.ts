@@ -247,7 +247,10 @@ describe('rules for VMs', () => {
       os_distro: 'vms rule 2',
     });
     const planned = describeVm(source, [], resolved, cloudFacts());
-    const comments = explainVm(source, planned, resolved, cloudFacts(), []);
+    const comments = explainVm(source, planned, resolved, cloudFacts(), [], {
+      way: 'glance',
+      reason: '--via glance',
+    });
     const why = (key: string) => comments.find(({ path }) => path.at(-1) === key)?.text;
     expect(why('hw_firmware_type')).toBe('vms rule 2; on ESXi: bios');
     expect(why('hw_video_model')).toBe('vms rule 2');
