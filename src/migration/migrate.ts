@@ -71,7 +71,7 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
     if (request.planned) await takePlan(rc, request.planned);
     const options = await takeOptions(rc, saidOf(rc, which, request));
     await ensureSections(rc, options, ['cloud', 'via', 'images', 'volumes', 'ports', 'server', 'boot']);
-    tellVia(rc);
+    tellWay(rc);
     await checkTarget(rc, accept);
     if (request.confirm) await confirmGo(rc);
     await runSteps(rc, listSteps(rc.state));
@@ -197,11 +197,19 @@ export function powerLeave({ settings }: Pick<RunContext, 'settings'>): PowerLea
   return { powerOff: settings.powerOff || settings.forceOff, forceOff: settings.forceOff };
 }
 
-/** Where the bytes do not go through images: that, and why. */
-function tellVia(rc: RunContext): void {
+/** How the bytes go, and why so. */
+function tellWay(rc: RunContext): void {
+  const tell = (message: string) => rc.ctx.events.emit({ kind: 'notice', message });
   const { way, reason } = needSection(rc.state, 'via');
-  if (way !== 'cinder') return;
-  rc.ctx.events.emit({ kind: 'notice', message: `The disks are written straight to the attached volumes: ${reason}.` });
+  if (way === 'cinder') {
+    tell(`The disks are written straight to the attached volumes: ${reason}.`);
+    return;
+  }
+  const images = needSection(rc.state, 'images');
+  for (const said of new Set(images.map(({ format, format_reason: why }) => `as ${format}: ${why}`))) {
+    const labels = images.filter(({ format, format_reason: why }) => `as ${format}: ${why}` === said);
+    tell(`${labels.map(({ label }) => label).join(', ')} ${labels.length === 1 ? 'goes' : 'go'} ${said}.`);
+  }
 }
 
 /** One line that says what will happen, and the question. */

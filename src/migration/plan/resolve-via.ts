@@ -37,6 +37,23 @@ export async function resolveVia(
   return byBackend(cloud, ctx);
 }
 
+/**
+ * The ways for a plan: what `auto` comes to on this machine, looked at once for all VMs. What is asked for by name is not
+ * tried: the plan may be run on another machine.
+ */
+export function viaForesight(
+  cloud: Cloud,
+  ctx: Context,
+): (wanted: Via, canRead: boolean) => Promise<Pick<ViaSection, 'way' | 'reason'>> {
+  const known = new Map<boolean, Promise<ViaSection>>();
+  return (wanted, canRead) => {
+    if (wanted !== 'auto') return Promise.resolve({ way: wanted, reason: `--via ${wanted}` });
+    const way = known.get(canRead) ?? resolveVia('auto', canRead, { cloud, ctx });
+    known.set(canRead, way);
+    return way;
+  };
+}
+
 function byServer({ id, name }: Server): ViaSection {
   return { way: 'cinder', reason: `this machine is server ${name} of the project; Nova attaches`, server_id: id };
 }
