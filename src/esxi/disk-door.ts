@@ -9,9 +9,10 @@ import {
   type DiskPlan,
   type ExportPlan,
   type PlanOptions,
+  type ProbeFiles,
 } from './export/index.js';
 import type { DiskRecord } from './inventory/schema.js';
-import { openRemoteDisk, shellFiles, type RemoteDisk, type TrustMap } from './read/index.js';
+import { openRemoteDisk, shellFiles, type FileDoor, type RemoteDisk, type TrustMap } from './read/index.js';
 import type { RemoteShell } from './ssh/index.js';
 
 /** What the disks of a VM that is off are read through: one of a host's doors. */
@@ -28,12 +29,15 @@ export interface DiskDoor {
 
 /** Disks through the host's shell. */
 export function shellDisks(shell: RemoteShell): DiskDoor {
-  const probe = shellProbe(shell);
-  const files = shellFiles(shell);
+  return diskDoor(shellProbe(shell), shellFiles(shell));
+}
+
+/** Disks whose files are looked at, and read, in these ways. */
+export function diskDoor(probe: ProbeFiles, files: FileDoor): DiskDoor {
   return {
     plan: (disks, ctx, options) => planExport(probe, disks, ctx, options),
     open: (disk, ctx, options) => openRemoteDisk(files, disk, ctx, options),
-    copy: (disk, dir, ctx, options) => copyDisk(shell, disk, dir, ctx, options),
+    copy: (disk, dir, ctx, options) => copyDisk(files, disk, dir, ctx, options),
     recheck: (plan, ctx) => recheckSource(probe, plan, ctx),
   };
 }

@@ -19,8 +19,6 @@ export interface StreamFault {
   shortAfter?: number;
   /** Called after so many bytes were passed on. */
   at?: { bytes: number; run: () => void };
-  /** Bytes that are added at the end. */
-  extra?: Buffer;
 }
 
 /** A host whose shell is a real busybox here, and whose /vmfs/volumes is a local folder. */
@@ -84,7 +82,6 @@ export function localShell(volumes: string): LocalShell {
             break;
           }
         }
-        if (fault.extra) stdout.write(fault.extra);
         stdout.end();
       })().catch(() => stdout.end());
       let killed = false;

@@ -2,6 +2,7 @@ import { lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StackferryError, systemCode, throwIfAborted, type Context } from '../../core/index.js';
 import { CHUNK_BYTES, SparseFile, chunkDigest, writeError, type RangeList } from '../../disk/index.js';
+import { withoutTurn } from '../clone/names.js';
 import { ChunkDigests, ProofWriter, readProof, type StoredProof } from './proof.js';
 import type { ProvedChunk, Range } from './range.js';
 import type { ExtentPlan } from './types.js';
@@ -51,13 +52,15 @@ export class FileCopy {
     const proofPath = join(folder, `.${extent.localName}.proof`);
     const stored = await readProof(proofPath);
     const complete = await isThere(path);
-    if ((complete && stored === null) || (stored !== null && stored.path !== extent.remotePath)) {
+    const isOther = stored !== null && withoutTurn(stored.path) !== withoutTurn(extent.remotePath);
+    if ((complete && stored === null) || isOther) {
       throw new StackferryError('export.file_exists', `${path} is there already, and it is not from this disk.`, {
         hint: 'Choose another folder with --output DIR, or move the files away.',
       });
     }
-    const same = stored !== null && stored.token === extent.token && (complete || (await isThere(partPath)));
-    if (stored !== null && stored.token !== extent.token) {
+    const isSameFile = stored?.token === extent.token && stored.path === extent.remotePath;
+    const same = stored !== null && isSameFile && (complete || (await isThere(partPath)));
+    if (stored !== null && !isSameFile) {
       ctx.events.emit({
         kind: 'notice',
         message: `${extent.remotePath} has changed since it was copied before: it is copied again from its start.`,
@@ -83,14 +86,14 @@ export class FileCopy {
   /** What is still to be read, in pieces of at most so many bytes, each at a chunk's start. */
   missing(rangeBytes: number): Range[] {
     const ranges: Range[] = [];
-    const { remotePath, bytes } = this.extent;
+    const { remotePath: path, bytes } = this.extent;
     const perRange = Math.floor(rangeBytes / CHUNK_BYTES);
     for (let index = 0; index < this.digests.count;) {
       let end = index;
       while (end < this.digests.count && end - index < perRange && !this.digests.has(end)) end++;
       if (end > index) {
         const from = index * CHUNK_BYTES;
-        ranges.push({ remotePath, from, bytes: Math.min(bytes, end * CHUNK_BYTES) - from });
+        ranges.push({ file: { path, bytes }, from, bytes: Math.min(bytes, end * CHUNK_BYTES) - from });
       }
       index = Math.max(end, index + 1);
     }

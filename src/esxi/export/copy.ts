@@ -14,8 +14,7 @@ import {
   SPARSE_HEADER_BYTES,
   type FilePart,
 } from '../../disk/index.js';
-import { readAllocation, type TrustMap } from '../read/allocation.js';
-import type { RemoteShell } from '../ssh/index.js';
+import type { FileDoor, TrustMap } from '../read/index.js';
 import { FileCopy } from './copy-file.js';
 import { diskFolder } from './local-names.js';
 import { extentPath } from './paths.js';
@@ -34,7 +33,7 @@ const MAX_RANGE = 256 * MIB;
  * Call {@link recheckSource} (and look at the power state) before the result is used.
  */
 export async function copyDisk(
-  shell: RemoteShell,
+  door: FileDoor,
   disk: DiskPlan,
   dir: string,
   ctx: Context,
@@ -57,9 +56,9 @@ export async function copyDisk(
       files.push(await FileCopy.open(extent, folder, ctx, (bytes) => progress.add(bytes)));
     }
     const had = progress.done;
-    if (trustMap !== 'never') await leaveOutEmpty(shell, disk, files, trustMap, ctx);
+    if (trustMap !== 'never') await leaveOutEmpty(door, disk, files, trustMap, ctx);
     progress.expect(files.reduce((sum, file) => sum + file.missingBytes, 0));
-    await copyMissing(shell, files, { ...options, rangeBytes }, ctx, progress);
+    await copyMissing(door, files, { ...options, rangeBytes }, ctx, progress);
     for (const file of files) await file.finish();
     await checkSparse(disk, folder);
     for (const [index, link] of disk.links.entries()) await writeDescriptor(disk, link, index, folder);
@@ -126,7 +125,7 @@ class Progress {
 
 /** Asks the host which parts of the flat files hold data; chunks without any are not read. */
 async function leaveOutEmpty(
-  shell: RemoteShell,
+  door: FileDoor,
   disk: DiskPlan,
   files: readonly FileCopy[],
   trustMap: TrustMap,
@@ -138,7 +137,7 @@ async function leaveOutEmpty(
     // A block map is one of the descriptor; only of a single extent it is known what its offsets count in.
     if (!only || !file || more.length > 0 || !link.descriptor.extents.every(isFlat)) continue;
     const remote = { path: only.remotePath, bytes: only.bytes, allocatedBytes: only.allocatedBytes };
-    const { data, why } = await readAllocation(shell, link.remotePath, remote, trustMap, ctx);
+    const { data, why } = await door.allocation(link.remotePath, remote, trustMap, ctx);
     ctx.log.debug(`disk ${disk.label}: ${link.path}: ${data ? 'holes are left out' : 'read whole'}; ${why}`);
     if (data) await file.leaveOut(data);
   }
@@ -146,14 +145,17 @@ async function leaveOutEmpty(
 
 /** Reads what is missing, several ranges at once. The first error stops the others; what they had proved stays proved. */
 async function copyMissing(
-  shell: RemoteShell,
+  door: FileDoor,
   files: readonly FileCopy[],
   { streams = 4, mostStreams, rangeBytes, pace, onAnswer }: CopyOptions & { rangeBytes: number },
   ctx: Context,
   progress: Progress,
 ): Promise<void> {
+  const stood = door.mostStreams ?? Infinity;
+  // Where a stream gives a file only from its start, one range takes all of it.
+  const most = stood === 1 ? Infinity : rangeBytes;
   const work: { file: FileCopy; range: Range }[] = files.flatMap((file) =>
-    file.missing(rangeBytes).map((range) => ({ file, range })),
+    file.missing(most).map((range) => ({ file, range })),
   );
   const stop = new AbortController();
   const own: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
@@ -175,13 +177,13 @@ async function copyMissing(
         if (reached > counted) progress.add(reached - counted);
         counted = Math.max(counted, reached);
       };
-      const chunks = await readRange(shell, range, own, sink, pace);
+      const chunks = await readRange(door.streams, range, own, sink, pace);
       await file.proved(chunks);
       await onAnswer?.({ bytes: range.bytes, reads: 1, ms: ctx.clock.now() - start });
     }
   };
   let failure: Error | undefined;
-  const workers = Array.from({ length: Math.max(1, streams) }, (_, number) =>
+  const workers = Array.from({ length: Math.max(1, Math.min(streams, stood)) }, (_, number) =>
     worker(number).catch((error: unknown) => {
       if (failure === undefined || failure instanceof InterruptedError) {
         failure = error instanceof Error ? error : new Error(String(error));
