@@ -16,6 +16,7 @@ import { register as rollback } from './rollback.js';
 import { register as server } from './server.js';
 import { register as status } from './status.js';
 import { register as upload } from './upload.js';
+import { register as verify } from './verify.js';
 import { register as volume } from './volume.js';
 
 /** Every command, in the order in which a person needs them. A new command is a file and a line here. */
@@ -33,6 +34,7 @@ const commands = [
   volume,
   server,
   status,
+  verify,
   report,
   rollback,
 ];

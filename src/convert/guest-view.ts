@@ -168,14 +168,14 @@ async function hashRuns(
 
 /**
  * The hashes of a local image or VMDK set (whole chains included), checked first as {@link checkSource} does. Told as
- * bytes that move, under the given label.
+ * bytes that move, under the given label. A format that is not said is told from the content.
  */
 export async function hashImage(
   path: string,
-  format: SourceFormat,
+  format: SourceFormat | undefined,
   ctx: Context,
   options: HashOptions & { label: string },
-): Promise<GuestViewHash> {
+): Promise<GuestViewHash & { format: SourceFormat }> {
   const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
   const task = `hash ${path}`;
   const start = ctx.clock.now();
@@ -191,7 +191,7 @@ export async function hashImage(
     };
     const hashed = await hashGuestView(checked.path, checked.format, ctx, onProgress, options);
     ok = true;
-    return hashed;
+    return { ...hashed, format: checked.format };
   } finally {
     ctx.events.emit({ kind: 'bytes.finished', task, done, seconds: (ctx.clock.now() - start) / 1000, ok });
     await rm(workDir, { recursive: true, force: true });

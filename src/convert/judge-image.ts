@@ -1,4 +1,5 @@
 import type { Context } from '../core/index.js';
+import type { OnChunk } from '../disk/index.js';
 import { hashFile } from './file-hash.js';
 import { hashImage, type GuestViewHash } from './guest-view.js';
 import { qemuImg } from './qemu-img.js';
@@ -18,7 +19,7 @@ export async function judgeImage(
   path: string,
   format: 'raw' | 'qcow2',
   ctx: Context,
-  options: { label: string; sha256?: boolean },
+  options: { label: string; sha256?: boolean; onChunk?: OnChunk },
 ): Promise<JudgedImage> {
   if (format === 'raw') return { ...(await hashImage(path, format, ctx, options)), fileSha512: null };
   // Before the proofs: what is written to the file later, while it is proved or after, then has another digest.

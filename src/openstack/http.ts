@@ -37,6 +37,11 @@ export interface HttpAnswer {
   body: string;
 }
 
+export interface HttpDownload extends Omit<HttpAnswer, 'body'> {
+  /** Taken to its end or left early: the connection ends with it. */
+  body: AsyncGenerator<Buffer>;
+}
+
 export interface HttpUpload extends Omit<HttpRequest, 'json'> {
   size: number;
   source: Readable;
@@ -135,6 +140,39 @@ export class Http {
       source.destroy();
       sender.destroy();
       await sent.catch(() => undefined);
+    }
+  }
+
+  /** Asks for a body of any length; it is read at the pace of whoever takes it. */
+  async download(request: Omit<HttpRequest, 'json' | 'method'>): Promise<HttpDownload> {
+    throwIfAborted(request.signal);
+    const { silenceMs } = this.#settings;
+    const whole = { ...request, method: 'GET' as const };
+    const stream = got.stream(request.url, {
+      ...this.#common(whole),
+      method: 'GET',
+      decompress: false,
+      timeout: { lookup: 10_000, connect: 15_000, secureConnect: 15_000, socket: silenceMs, response: silenceMs },
+    });
+    const read = async function* (convert: (error: unknown) => StackferryError): AsyncGenerator<Buffer> {
+      try {
+        for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
+      } catch (error) {
+        throw convert(error);
+      } finally {
+        stream.destroy();
+      }
+    };
+    const convert = (error: unknown) => this.#converted(error, whole);
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        stream.once('response', resolve);
+        stream.once('error', reject);
+      });
+      return { status: response.statusCode ?? 0, headers: plain(response.headers), body: read(convert) };
+    } catch (error) {
+      stream.destroy();
+      throw convert(error);
     }
   }
 

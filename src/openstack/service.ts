@@ -143,6 +143,41 @@ export class Service {
     throw this.#refused({ ...call, method: 'PUT' }, url, answer);
   }
 
+  /**
+   * Streams the body of an answer, from a byte of it on.
+   * @throws StackferryError `cloud.bad_answer` where the service gives another part than it was asked for
+   */
+  async *download(call: { what: string; path: string; from: number }): AsyncGenerator<Buffer> {
+    const { base } = await this.#endpoint();
+    const url = new URL(`${base}${call.path}`);
+    for (let attempt = 1; ; attempt++) {
+      const token = await this.#session.token(this.ctx);
+      const started = this.ctx.clock.now();
+      const { body, ...answer } = await this.#session.http.download({
+        what: call.what,
+        service: this.type,
+        url,
+        headers: {
+          'x-auth-token': token.reveal(),
+          accept: '*/*',
+          ...(call.from === 0 ? {} : { range: `bytes=${call.from}-` }),
+        },
+        signal: this.ctx.signal,
+      });
+      this.#note('GET', url, { ...answer, body: '' }, started);
+      if (answer.status === (call.from === 0 ? 200 : 206)) {
+        yield* body;
+        return;
+      }
+      const text = await firstWords(body);
+      if (answer.status >= 200 && answer.status < 300) {
+        throw this.#badAnswer(call.what, call.path, `status ${answer.status} for its bytes from ${call.from} on`);
+      }
+      if (answer.status === 401 && attempt === 1) await this.#session.renew(this.ctx, token);
+      else throw this.#refused({ ...call, method: 'GET' }, url, { ...answer, body: text });
+    }
+  }
+
   checked<T>(call: { what: string; path: string }, body: unknown, schema: z.ZodType<T>): T {
     const parsed = schema.safeParse(body);
     if (parsed.success) return parsed.data;
@@ -253,6 +288,16 @@ export class Service {
       },
     );
   }
+}
+
+/** The beginning of a refusal's text. */
+async function firstWords(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += chunk.toString('utf8');
+    if (text.length > 4096) break;
+  }
+  return text;
 }
 
 function requestIdOf(answer: HttpAnswer): string | undefined {

@@ -1,5 +1,5 @@
 import { StackferryError, throwIfAborted } from '../../core/index.js';
-import { CHUNK_BYTES, DiskHasher, isZero, type RangeList, type RangeTarget } from '../../disk/index.js';
+import { CHUNK_BYTES, DiskHasher, isZero, type OnChunk, type RangeList, type RangeTarget } from '../../disk/index.js';
 
 /** So many places among what should be zeros are looked at. */
 const SAMPLES = 64;
@@ -12,10 +12,17 @@ const SAMPLE_BYTES = 64 * 1024;
  */
 export async function readBack(
   target: RangeTarget & { readonly bytes: number },
-  disk: { capacityBytes: number; data: RangeList; signal: AbortSignal; onBytes: (bytes: number) => void },
+  disk: {
+    capacityBytes: number;
+    data: RangeList;
+    signal: AbortSignal;
+    onBytes: (bytes: number) => void;
+    /** Told of each chunk that is not zeros. */
+    onChunk?: OnChunk;
+  },
 ): Promise<string> {
   const { capacityBytes, data, signal, onBytes } = disk;
-  const hasher = new DiskHasher(capacityBytes);
+  const hasher = new DiskHasher(capacityBytes, disk.onChunk);
   const chunks = data.aligned(CHUNK_BYTES, capacityBytes);
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (const { offset, length } of chunks) {

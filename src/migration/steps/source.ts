@@ -130,7 +130,8 @@ async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
   await rc.record({ kind: 'plan', section: 'source_tokens', value: tokensOf(plan) });
 }
 
-function earlierTokens(rc: RunContext): Record<string, string> | undefined {
+/** The state of the source's files as this run has read them, by path. */
+export function earlierTokens(rc: RunContext): Record<string, string> | undefined {
   return tokensSchema.safeParse(rc.state.plan.get('source_tokens')).data;
 }
 

@@ -25,27 +25,38 @@ export class VolumeTarget implements RangeTarget {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #isBlock: boolean;
+  readonly #readOnly: boolean;
   #canZeroOut = true;
 
-  private constructor(ctx: Context, of: { path: string; name: string; bytes: number; seen: Stats; file: FileHandle }) {
+  private constructor(
+    ctx: Context,
+    of: { path: string; name: string; bytes: number; readOnly?: boolean; seen: Stats; file: FileHandle },
+  ) {
     this.#ctx = ctx;
     this.#path = of.path;
     this.name = of.name;
     this.bytes = of.bytes;
     this.#file = of.file;
     this.#isBlock = of.seen.isBlockDevice();
+    this.#readOnly = of.readOnly ?? false;
     this.isUntouched = !this.#isBlock && of.seen.blocks === 0;
   }
 
   /**
-   * @param of the name for messages, and the size in bytes that Cinder says; what has another size is not the volume
+   * @param of the name for messages, and the size in bytes that Cinder says; what has another size is not the volume;
+   * `readOnly`: nothing can be written to it
    * @throws StackferryError `cloud.attach_failed` for what is not it, `converter.device_busy` where the system or another
    * program uses it, `converter.not_root`
    */
-  static async open(ctx: Context, path: string, of: { name: string; bytes: number }): Promise<VolumeTarget> {
+  static async open(
+    ctx: Context,
+    path: string,
+    of: { name: string; bytes: number; readOnly?: boolean },
+  ): Promise<VolumeTarget> {
+    const use = of.readOnly ? 'read' : 'written to';
     const refuse = (why: string, cause?: unknown) =>
-      new StackferryError('cloud.attach_failed', `${of.name} is not written to: ${path} ${why}.`, {
-        hint: `Nothing was written. Run the same command again, or ${throughAnImage}`,
+      new StackferryError('cloud.attach_failed', `${of.name} is not ${use}: ${path} ${why}.`, {
+        hint: `Nothing was ${of.readOnly ? 'read' : 'written'}. Run the same command again${of.readOnly ? '.' : `, or ${throughAnImage}`}`,
         ...(cause === undefined ? {} : { cause }),
       });
     let file: FileHandle;
@@ -53,13 +64,14 @@ export class VolumeTarget implements RangeTarget {
       const before = await stat(path);
       if (!before.isBlockDevice() && !before.isFile()) throw refuse('is neither a block device nor a file');
       // On a block device O_EXCL without O_CREAT fails while it is mounted or held by another (open(2)).
-      file = await open(path, before.isBlockDevice() ? constants.O_RDWR | constants.O_EXCL : constants.O_RDWR);
+      const access = of.readOnly ? constants.O_RDONLY : constants.O_RDWR;
+      file = await open(path, before.isBlockDevice() ? access | constants.O_EXCL : access);
     } catch (error) {
       if (error instanceof StackferryError) throw error;
       const code = systemCode(error);
       if (code === 'EACCES' || code === 'EPERM') {
-        throw new StackferryError('converter.not_root', `${path} (${of.name}) may not be written to by this user.`, {
-          hint: `Become root, or ${throughAnImage}`,
+        throw new StackferryError('converter.not_root', `${path} (${of.name}) may not be ${use} by this user.`, {
+          hint: of.readOnly ? 'Become root.' : `Become root, or ${throughAnImage}`,
           cause: error,
         });
       }
@@ -124,7 +136,7 @@ export class VolumeTarget implements RangeTarget {
 
   /** Lets go of what this machine keeps of it in memory, so that what is read next comes from the storage. */
   async forget(): Promise<void> {
-    await this.flush();
+    if (!this.#readOnly) await this.flush();
     // posix_fadvise(DONTNEED) for the whole of it, which Node does not offer.
     const done = await execa('dd', [`if=${this.#path}`, 'iflag=nocache', 'count=0'], { reject: false });
     if (done.failed) this.#ctx.log.debug(`the cache of ${this.#path} was not dropped: ${done.stderr}`);

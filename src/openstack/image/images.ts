@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { MIB, StackferryError, isCode } from '../../core/index.js';
 import { DigestThread, releaseChunkBuffer } from '../../disk/index.js';
+import { downloadImage } from './download.js';
 import { RUN_KEY, STEP_KEY, hasMarker, markerMetadata, type Marker, type MarkerFilter } from '../markers.js';
 import type { Call, Service } from '../service.js';
 import { createOnce, recode } from '../settle.js';
@@ -99,6 +100,8 @@ export interface Images {
    * `active` (only the answer was lost), another status (make a new image). Throws `cloud.image_timeout`.
    */
   waitSettled(id: string, wait: Wait): Promise<Image>;
+  /** The stored bytes from the first on; `size` of them are expected. See {@link downloadImage}. */
+  download(id: string, size: number): AsyncGenerator<Buffer>;
   /** False if it was gone already. Throws `cloud.image_in_use` while a volume depends on it. */
   delete(id: string): Promise<boolean>;
 }
@@ -202,6 +205,8 @@ export function imagesOf(service: Service): Images {
         state: (image) => image.status,
         remedy: () => 'Glance still holds the broken upload: delete the image and begin with a new one.',
       }),
+
+    download: (id, size) => downloadImage(service, id, size),
 
     async delete(id) {
       try {
