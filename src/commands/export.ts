@@ -7,6 +7,7 @@ import { globalSchema } from './options/global.js';
 import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, collect, formatSchema, read } from './options/parse.js';
 import { addPowerOptions, addReadingOptions, readSettings, settingsSchema } from './options/run.js';
+import { addRunningOptions, readRunning, runningSchema } from './options/running.js';
 import { addSourceOptions, sourceSchema, sourceTarget } from './options/source.js';
 
 const schema = z.object({
@@ -15,6 +16,7 @@ const schema = z.object({
   ...dryRunSchema.shape,
   ...sourceSchema.shape,
   ...settingsSchema.shape,
+  ...runningSchema.shape,
   vm: z.string().optional(),
   disk: z.array(z.string()).optional(),
   output: z.string().optional(),
@@ -26,7 +28,7 @@ export function register(program: Command, app: App): void {
     .command('export')
     .summary('copy the disks of a VM to this machine, proved')
     .description(
-      'Copies the descriptor and extents of all disks of a powered-off VM, whole snapshot chains included; what the ' +
+      'Copies the descriptor and extents of all disks of a powered-off VM (of a running one with --while-running), whole snapshot chains included; what the ' +
         "host's block map calls empty becomes a hole, unread (--trust-map). Complete only " +
         'with exit status 0, the exact byte count and the content hash of what was read. Half-done copies are gone on with. ' +
         'With --disk-format raw or qcow2 each disk becomes an image in one pass: only what holds data is read, nothing ' +
@@ -47,12 +49,14 @@ export function register(program: Command, app: App): void {
   addSourceOptions(command);
   addReadingOptions(command);
   addPowerOptions(command);
+  addRunningOptions(command);
   command.addHelpText(
     'after',
     `
 Examples:
   $ stackferry export --vm web01 --esxi esx1 --output ./web01
   $ stackferry export --vm web01 --disk scsi0:1 --disk-format qcow2 -o /srv/disks -f json
+  $ stackferry export --vm db01 --while-running --quiesce --disk-format qcow2 -o /srv/db01
 `,
   );
   command.action(() => act(command, app));
@@ -66,6 +70,7 @@ async function act(command: Command, app: App): Promise<void> {
     throw new UsageError('Only a qcow2 can be compressed.', 'Add --disk-format qcow2.');
   }
   const selector = options.vm;
+  const running = readRunning(options);
   const [{ withTools }, { printFiles, exportedFiles, convertedFiles }, { exportVm }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),
@@ -81,6 +86,7 @@ async function act(command: Command, app: App): Promise<void> {
         ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
       },
       convertTo: options.diskFormat === 'vmdk' ? null : options.diskFormat,
+      running,
     });
     if (await endDry(terminal, options.format, base)) return;
     const disks = options.diskFormat === 'vmdk' ? exportedFiles(state) : convertedFiles(state);

@@ -7,12 +7,14 @@ import { globalSchema } from './options/global.js';
 import { addDryRun, dryRunSchema, endDry } from './options/dry-run.js';
 import { addFormat, formatSchema, read } from './options/parse.js';
 import { addTimeoutOptions, readSettings, settingsSchema } from './options/run.js';
+import { addSourceOptions, sourceSchema } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
   ...dryRunSchema.shape,
+  ...sourceSchema.shape,
   ...targetSchema.shape,
   ...settingsSchema.shape,
   run: z.string().optional(),
@@ -25,7 +27,8 @@ export function register(program: Command, app: App): void {
     .command('rollback')
     .summary('remove what a run made')
     .description(
-      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, and its staged files, ' +
+      'Removes exactly what a run made in the cloud (server, ports, volumes, images), newest first, its staged files, ' +
+        'and what a copy of a running VM left on the host (its snapshot, its clones), ' +
         'and lists it; files under --output stay and are named. ' +
         "Only what its journal names or what carries its mark is touched. The source VM stays as it is. A server that has run may hold new data: its VM's name must be typed out.",
     )
@@ -35,6 +38,7 @@ export function register(program: Command, app: App): void {
     .option('--discard <name>', "the VM's name, typed out: give up what its server has written");
   addFormat(command);
   addDryRun(command);
+  addSourceOptions(command);
   addTargetOptions(command);
   addTimeoutOptions(command, ['volume', 'server']);
   command.addHelpText(
@@ -50,14 +54,16 @@ Examples:
 
 async function act(command: Command, app: App, argument: string | undefined): Promise<void> {
   const options = read(command, schema);
-  const [{ withTools }, { rollback }, { withRun }, { findRun }, { printResult }, { printable }] = await Promise.all([
-    import('./tools.js'),
-    import('../migration/rollback.js'),
-    import('../migration/session.js'),
-    import('../migration/find-run.js'),
-    import('./results.js'),
-    import('../ui/index.js'),
-  ]);
+  const [{ withTools }, { rollback }, { sourceOptionsOf }, { withRun }, { findRun }, { printResult }, { printable }] =
+    await Promise.all([
+      import('./tools.js'),
+      import('../migration/rollback.js'),
+      import('../migration/phases.js'),
+      import('../migration/session.js'),
+      import('../migration/find-run.js'),
+      import('./results.js'),
+      import('../ui/index.js'),
+    ]);
   await withTools(app, options, async ({ terminal, store, session }) => {
     const run = await findRun(store, { run: argument ?? options.run, vm: options.vm }, 'rollback');
     const state = await store.read(run);
@@ -66,7 +72,7 @@ async function act(command: Command, app: App, argument: string | undefined): Pr
         `--discard "${options.discard}" is not the name of the VM of run ${run} (${state.vm.name}).`,
       );
     }
-    const base = session('rollback', readSettings(options), options);
+    const base = session('rollback', readSettings(options), { ...(await sourceOptionsOf(store, run)), ...options });
     let outcome: RollbackOutcome = { removed: [], left: [], keptFiles: [] };
     const result = await withRun(base, { resume: run }, async ({ rc }) => {
       outcome = await rollback(rc, options.discard === undefined ? {} : { discard: options.discard });

@@ -3,8 +3,9 @@
  * journal, `--json` and the tests are listeners to the same stream. A new kind is added here and nowhere else.
  */
 
-/** The kinds of things the program makes, in a cloud or on this machine. */
-export type ResourceKind = 'image' | 'volume' | 'port' | 'flavor' | 'server' | 'attachment' | 'file';
+/** The kinds of things the program makes, in a cloud, on this machine, or (`snapshot`, `clone`) on the source host. */
+export type ResourceKind =
+  'image' | 'volume' | 'port' | 'flavor' | 'server' | 'attachment' | 'file' | 'snapshot' | 'clone';
 
 export type StackferryEvent =
   /** A run was opened or gone on with. */

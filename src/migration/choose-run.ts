@@ -11,6 +11,7 @@ import { runResult } from './result.js';
 import type { SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import type { UnreadableRun } from './state/unreadable.js';
+import { runningOf } from './steps/running.js';
 import { section } from './steps/step.js';
 import { transferOf } from './steps/transfer.js';
 
@@ -62,7 +63,8 @@ export async function openOrBegin(base: SessionBase, request: MigrateRequest): P
     return { done: standing };
   }
 
-  const open = own.filter(isUnfinished);
+  // Of a copy that was made while the VM ran no server is made.
+  const open = own.filter((state) => isUnfinished(state) && runningOf(state) === null);
   const found = openRunOf(open, vm, request.source);
   if (found) {
     notice(`Going on with run ${found.run} of ${vm.name}, begun ${found.openedAt}.`);
@@ -251,6 +253,8 @@ export function halfExportedRun(
     if (!source || state.command !== 'export' || !isUnfinished(state) || !isRunOf(state, key)) return false;
     const sameFolder = request.outputDir === undefined ? source.ownDir : source.outputDir === request.outputDir;
     const format = section(state, 'images')?.[0]?.format ?? toFile;
+    // A VM that runs is another one by now.
+    if (runningOf(state) !== null && missingOf(state, 'export').length === 0) return hasFailedConversion(state);
     if (transferOf(state) === 'file' && (toFile === null || format !== toFile)) return false;
     const goesOn =
       transferOf(state) === 'file'

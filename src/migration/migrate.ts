@@ -23,6 +23,7 @@ import { runSteps } from './runner.js';
 import { withRun, type Session, type SessionBase } from './session.js';
 import type { RunState } from './state/fold.js';
 import { listSteps } from './steps/list.js';
+import { assertNoLiveCopy } from './steps/running.js';
 import { needSection, section, type RunContext } from './steps/step.js';
 import { TRANSFER, type Transfer } from './steps/transfer.js';
 
@@ -66,6 +67,7 @@ export async function migrate(base: SessionBase, request: MigrateRequest): Promi
   if ('done' in which) return runResult(which.done);
   return withRun(base, which, async (session) => {
     const { rc } = session;
+    assertNoLiveCopy(rc.state);
     const accept = await takeAccepted(rc, request.accept ?? []);
     await takeSource(session, request.source, { ...powerLeave(rc), accept });
     if (request.planned) await takePlan(rc, request.planned);

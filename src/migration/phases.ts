@@ -12,6 +12,9 @@ import type { RunStore } from './state/store.js';
 import { convertResult } from './steps/convert.js';
 import { exportResult, filesStand } from './steps/export.js';
 import { listSteps, type Phase } from './steps/list.js';
+import { orRelease, releaseHost } from './steps/release.js';
+import { RUNNING, assertNoLiveCopy, runningOf, type RunningSection } from './steps/running.js';
+import { forgetRead } from './steps/source.js';
 import { needSection, section, type RunContext } from './steps/step.js';
 import { transferOf } from './steps/transfer.js';
 
@@ -21,10 +24,13 @@ export interface ExportRequest {
   source: SourceRequest;
   /** Image files instead of the disks' own, as `export --disk-format raw|qcow2` makes them. */
   convertTo: 'raw' | 'qcow2' | null;
+  /** A VM that runs may be copied so; null: it must be off. */
+  running: RunningSection | null;
 }
 
 /**
- * Copies the disks of a VM. Begins a run, or goes on with one of the same disks whose copy is not complete.
+ * Copies the disks of a VM. Begins a run, or goes on with one of the same disks whose copy is not complete. What was
+ * made on the host to copy a running one is removed, however it ends.
  * @throws StackferryError `run.unreadable` where a run that cannot be read may be that one.
  */
 export async function exportVm(base: SessionBase, request: ExportRequest): Promise<RunState> {
@@ -40,7 +46,9 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
   await withRun(base, which, async (session) => {
     const { rc } = session;
     final = rc.state;
-    await takeSource(session, request.source, { ...powerLeave(rc), staged: true, toFile });
+    const whileRunning = request.running !== null;
+    await takeSource(session, request.source, { ...powerLeave(rc), whileRunning, staged: true, toFile });
+    await takeWay(rc, vm.power_state === 'on' ? request.running : null);
     const phases: Phase[] = ['export'];
     if (request.convertTo !== null) {
       const options = await takeOptions(rc, { imageFormat: request.convertTo });
@@ -50,11 +58,22 @@ export async function exportVm(base: SessionBase, request: ExportRequest): Promi
     if (transferOf(rc.state) === 'file' && missingOf(rc.state, 'export').length === 0) {
       for (const step of ['source', 'recheck']) await rc.record({ kind: 'step.reset', step });
     }
-    await runSteps(rc, listSteps(rc.state, phases));
+    await orRelease(rc, () => runSteps(rc, listSteps(rc.state, phases)));
     return 'ready';
   });
   if (!final) throw new Error('no run was opened');
   return final;
+}
+
+/** Notes whether the VM is copied while it runs. Where that has changed since, all is read again. */
+async function takeWay(rc: RunContext, how: RunningSection | null): Promise<void> {
+  const before = runningOf(rc.state);
+  if (JSON.stringify(before) === JSON.stringify(how)) return;
+  await rc.record({ kind: 'plan', section: RUNNING, value: how });
+  if ((before === null) === (how === null)) return;
+  if (!rc.dry) await releaseHost(rc);
+  for (const label of needSection(rc.state, 'source').labels) await forgetRead(rc, label);
+  for (const step of ['source', 'recheck']) if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
 }
 
 /** What each phase reads of the plan. */
@@ -148,6 +167,7 @@ export async function runPhase(
 
 function assertReady(state: RunState, phase: Phase): void {
   if (state.state === 'rolled_back') throw new UsageError(`Run ${state.run} was rolled back.`, 'Begin another one.');
+  if (phase === 'server') assertNoLiveCopy(state);
   const own = phasesOf(state);
   if (!own.includes(phase)) {
     throw new UsageError(

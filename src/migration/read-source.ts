@@ -57,13 +57,18 @@ export interface PowerLeave {
   powerOff: boolean;
   /** And its plug pulled; where that is not said, it is not judged by it. */
   forceOff?: boolean;
+  /** It may be copied as it runs. */
+  whileRunning?: boolean;
 }
 
 /**
  * A finding as it weighs with this leave: a running VM is none where it may be shut down; that it has no Tools to shut
  * it down by is one where only they may do it.
  */
-export function weighed(found: Finding, { powerOff, forceOff }: PowerLeave): Finding {
+export function weighed(found: Finding, { powerOff, forceOff, whileRunning }: PowerLeave): Finding {
+  if (found.code === 'vm.powered_on' && whileRunning === true) {
+    return { ...found, severity: 'info', remedy: 'It is copied while it runs (--while-running), and goes on running.' };
+  }
   if (found.code === 'vm.powered_on' && powerOff) {
     return { ...found, severity: 'info', remedy: 'It is shut down by --power-off when it is moved.' };
   }

@@ -5,6 +5,7 @@ import type { MadeResource, RunState } from './state/fold.js';
 import { convertResult } from './steps/convert.js';
 import { exportResult } from './steps/export.js';
 import { listSteps } from './steps/list.js';
+import { HOST_STEP, isOnHost, releaseCalls, releaseHost } from './steps/release.js';
 import { hasLaunched, serversOf } from './steps/server.js';
 import { section, type PlannedCall, type RunContext } from './steps/step.js';
 
@@ -41,10 +42,12 @@ export async function rollback(rc: RunContext, options: RollbackOptions): Promis
     rc.dry.push(...(await removals(rc)));
     return { removed: [], left: [], keptFiles: [] };
   }
-  const touchesCloud = rc.state.resources.some((item) => item.resource !== 'file' && !item.gone);
+  const touchesCloud = rc.state.resources.some((item) => item.resource !== 'file' && !isOnHost(item) && !item.gone);
   const left: RollbackOutcome['left'] = [];
   const removed: Removed[] = [];
   const before = new Set(rc.state.resources.filter((item) => item.gone));
+  await releaseHost(rc);
+  removed.push(...goneOf(rc.state, HOST_STEP, before));
   if (touchesCloud) {
     await confirmDiscard(rc, options.discard);
     for (const step of steps) {
@@ -97,10 +100,12 @@ async function removals(rc: RunContext): Promise<PlannedCall[]> {
   for (const step of listSteps(rc.state).toReversed()) {
     for (const { resource, id, gone } of rc.state.resources.filter((item) => item.step === step.key)) {
       if (id === null || gone || resource === 'file' || resource === 'attachment') continue;
+      if (resource === 'snapshot' || resource === 'clone') continue; // told below
       const { requests } = await rc.cloud();
       calls.push({ step: step.key, ...(await requests.remove(resource, id)), body: null });
     }
   }
+  calls.push(...releaseCalls(rc.state));
   const source = section(rc.state, 'source');
   if (source?.ownDir === true) {
     calls.push({ step: 'export', service: 'local', method: 'DELETE', path: source.outputDir, body: null });

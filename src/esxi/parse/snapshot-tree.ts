@@ -1,6 +1,8 @@
 export interface SnapshotNode {
   name: string;
   id: string | null;
+  /** Its lines joined by line breaks. */
+  description: string;
   /** 0 for a root. */
   depth: number;
 }
@@ -18,13 +20,22 @@ export function parseSnapshotTree(text: string): SnapshotNode[] {
   const nodes: SnapshotNode[] = [];
   const ids = new Set<string>();
   let described: string | null = null;
+  let description: string[] = [];
+  let doubled = false;
   let marked: string | null = null;
   for (const raw of text.split('\n')) {
     const line = raw.replace(/\s+$/, '');
     const field = FIELD.exec(line);
     const [, dashes = '', word = '', value = ''] = field ?? [];
     if (described !== null) {
-      if (word === 'Created On' && dashes === described) described = null;
+      if (word === 'Created On' && dashes === described) {
+        described = null;
+        const node = nodes.at(-1);
+        // Behind an id that was seen before it is nobody's.
+        if (node && !doubled) node.description = description.join('\n').trimEnd();
+      } else {
+        description.push(line);
+      }
       continue;
     }
     const mark = MARK.exec(line);
@@ -34,18 +45,20 @@ export function parseSnapshotTree(text: string): SnapshotNode[] {
     }
     if (!field) continue;
     if (word === 'Name' && marked !== null && dashes === `${marked}--`) {
-      nodes.push({ name: value, id: null, depth: marked.length / 2 });
+      nodes.push({ name: value, id: null, description: '', depth: marked.length / 2 });
       marked = null;
     } else if (word === 'Id') {
       const node = nodes.at(-1);
       if (!node || node.id !== null) continue;
-      if (ids.has(value)) nodes.pop();
+      doubled = ids.has(value);
+      if (doubled) nodes.pop();
       else {
         ids.add(value);
         node.id = value;
       }
     } else if (word.startsWith('Desc')) {
       described = dashes;
+      description = [value];
     }
   }
   return nodes;

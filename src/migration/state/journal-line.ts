@@ -12,7 +12,10 @@ export const JOURNAL_VERSION = 1;
 const json = z.unknown().default(null);
 const at = z.string();
 
-export const resourceKinds = ['image', 'volume', 'port', 'flavor', 'server', 'attachment', 'file'] as const;
+export const resourceKinds = [
+  ...(['image', 'volume', 'port', 'flavor', 'server', 'attachment', 'file'] as const),
+  ...(['snapshot', 'clone'] as const), // on the source host
+] as const;
 
 export const journalLineSchema = z.discriminatedUnion('kind', [
   z.object({

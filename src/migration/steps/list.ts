@@ -1,5 +1,6 @@
 import { section, type RunContext, type Step } from './step.js';
 import { bootStep } from './boot.js';
+import { cloneStep, releaseStep } from './clones.js';
 import { convertStep } from './convert.js';
 import { diskFileStep } from './disk-file.js';
 import { exportStep } from './export.js';
@@ -7,8 +8,9 @@ import { flavorStep } from './flavor.js';
 import { imageStep } from './image.js';
 import { portStep } from './port.js';
 import { serverStep } from './server.js';
+import { runningOf } from './running.js';
 import { recheckStep, sourceStep } from './source.js';
-import { transferOf } from './transfer.js';
+import { readerOf, transferOf } from './transfer.js';
 import { volumeStep } from './volume.js';
 import { dataStep } from './volume-data.js';
 
@@ -31,10 +33,20 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
   if (source && isDirect && wants('upload')) steps.push(sourceStep(state));
   if (source && transfer === 'file' && wants('export')) {
     const images = section(state, 'images') ?? [];
-    steps.push(sourceStep(state), ...images.map(({ label }) => diskFileStep(state, label)), recheckStep(state));
+    steps.push(
+      ...aroundSource(
+        state,
+        images.map(({ label }) => diskFileStep(state, label)),
+      ),
+    );
   }
   if (source && transfer === 'staged' && wants('export')) {
-    steps.push(sourceStep(state), ...source.labels.map((label) => exportStep(state, label)), recheckStep(state));
+    steps.push(
+      ...aroundSource(
+        state,
+        source.labels.map((label) => exportStep(state, label)),
+      ),
+    );
   }
   if (source && transfer === 'staged' && wants('convert')) {
     for (const image of section(state, 'images') ?? []) steps.push(convertStep(state, image.label));
@@ -57,4 +69,11 @@ export function listSteps(state: RunContext['state'], only: readonly Phase[] = p
     }
   }
   return steps;
+}
+
+/** Reading the source, between what comes before and after it: of a VM that is off, or of one that runs. */
+function aroundSource(state: RunContext['state'], reading: readonly Step[]): Step[] {
+  if (runningOf(state) === null) return [sourceStep(state), ...reading, recheckStep(state)];
+  const readers = section(state, 'source')?.labels.map((label) => readerOf(state, label)) ?? [];
+  return [cloneStep(state), ...reading, releaseStep(state, readers)];
 }

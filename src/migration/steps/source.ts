@@ -4,6 +4,7 @@ import type { EsxiHost } from '../../esxi/index.js';
 import type { ExportPlan } from '../../esxi/export/index.js';
 import { dropImagesOf } from './image-upload.js';
 import { fileTokens } from './source-state.js';
+import { assertNoLiveCopy, disksToRead } from './running.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
 import { readerOf, sentSection, transferOf } from './transfer.js';
 
@@ -15,7 +16,7 @@ export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
   if (rc.cache.exportPlan) return rc.cache.exportPlan;
   const source = needSection(rc.state, 'source');
   const host = await rc.host();
-  const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
+  const disks = disksToRead(rc.state);
   // An image file looks for its room by itself, once it knows how long it gets.
   const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
   const plan = await host.disks.plan(disks, rc.ctx, { outputDir });
@@ -87,6 +88,7 @@ export function recheckStep(state: RunContext['state']): Step {
  * that the copy saw, in this process or an earlier one.
  */
 export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
+  assertNoLiveCopy(rc.state);
   const vm = sourceVm(rc.state);
   const host = await rc.host();
   const power = await host.powerState(vm.id);
@@ -107,7 +109,7 @@ export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
  * Notes what is about to be read. Disks of an earlier session whose files have changed since are copied again; once
  * the copy was confirmed (and may have become an image) a change ends the run.
  */
-async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
+export async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
   const before = earlierTokens(rc) ?? {};
   for (const disk of plan.disks) {
     const differs = Object.entries(tokensOf({ ...plan, disks: [disk] })).some(
@@ -118,16 +120,21 @@ async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
       throw changed(sourceVm(rc.state).name, `the files of ${disk.label} are not those that were read`);
     }
     rc.ctx.events.emit({ kind: 'notice', message: `${disk.label} has changed since it was read; it is read again.` });
-    const reader = readerOf(rc.state, disk.label);
-    const readers = transferOf(rc.state) === 'staged' ? [reader, `convert:${disk.label}`] : [reader];
-    if (rc.state.plan.has(sentSection(disk.label))) {
-      await rc.record({ kind: 'plan', section: sentSection(disk.label), value: null });
-    }
-    for (const step of readers) {
-      if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
-    }
+    await forgetRead(rc, disk.label);
   }
   await rc.record({ kind: 'plan', section: 'source_tokens', value: tokensOf(plan) });
+}
+
+/** What was read of a disk is of no use any more: it is read again, and what came of it is made again. */
+export async function forgetRead(rc: RunContext, label: string): Promise<void> {
+  const reader = readerOf(rc.state, label);
+  const readers = transferOf(rc.state) === 'staged' ? [reader, `convert:${label}`] : [reader];
+  if (rc.state.plan.has(sentSection(label))) {
+    await rc.record({ kind: 'plan', section: sentSection(label), value: null });
+  }
+  for (const step of readers) {
+    if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
+  }
 }
 
 /** The state of the source's files as this run has read them, by path. */

@@ -42,9 +42,9 @@ describe('snapshot.get', () => {
       },
     ]);
     expect(parseSnapshotTree(`Get Snapshot:\n${text}`)).toEqual([
-      { name: 'a', id: '1', depth: 0 },
-      { name: 'b', id: '2', depth: 1 },
-      { name: 'c', id: '3', depth: 1 },
+      { name: 'a', id: '1', description: '', depth: 0 },
+      { name: 'b', id: '2', description: 'x', depth: 1 },
+      { name: 'c', id: '3', description: '', depth: 1 },
     ]);
   });
 
@@ -54,7 +54,7 @@ describe('snapshot.get', () => {
       parseSnapshotTree(
         `Get Snapshot:\n${print([{ name: 'a', description: `line\n${fake}--|-CHILD`, children: [] }])}`,
       ),
-    ).toEqual([{ name: 'a', id: '1', depth: 0 }]);
+    ).toEqual([{ name: 'a', id: '1', description: `line\n${fake}--|-CHILD`, depth: 0 }]);
   });
 
   it('gives none for a VM without snapshots', () => {
