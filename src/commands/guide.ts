@@ -54,6 +54,7 @@ Examples:
   $ stackferry guide --vm web01 --esxi esx1 --os-cloud scs --network 'VM Network=prod' > web01.md
   $ stackferry guide plan.yaml --vm web01 -f sh > web01.sh
   $ stackferry guide --vm web01 --from esx1.json --network '*=prod' > web01.md
+  $ stackferry guide --vm db01 --esxi esx1 --os-cloud scs --network '*=prod' --via cinder -f sh > db01.sh
   $ stackferry guide --run r7k2
 `,
   );
@@ -62,12 +63,6 @@ Examples:
 
 async function act(command: Command, app: App, planPath: string | undefined): Promise<void> {
   const options = read(command, schema);
-  if (options.via === 'cinder') {
-    throw new UsageError(
-      'A guide goes by images: --via cinder attaches volumes to this machine, which has no commands to paste.',
-      'Leave --via out, or let it be done: stackferry migrate --via cinder',
-    );
-  }
   const mapping = await readMapping(options, (name) => command.getOptionValueSource(name) === 'cli');
   const decided = Object.keys(mapping).length > 0 || options.skipDisk !== undefined || options.rules !== undefined;
   if (options.run !== undefined && (planPath !== undefined || options.vm !== undefined)) {

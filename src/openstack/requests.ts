@@ -1,3 +1,5 @@
+import { connectorTo } from './attach/backend-door.js';
+import { Brick } from './attach/brick.js';
 import { completeAttachmentCall, createAttachmentCall, deleteAttachmentCall } from './block-storage/attachments.js';
 import { createVolumeCall, setBootableCall, setImageMetadataCall, type CreateVolume } from './block-storage/volumes.js';
 import { createFlavorCall, flavorAccessCall, type CreateFlavor } from './compute/flavors.js';
@@ -18,7 +20,10 @@ export interface Requests {
   createVolume(input: CreateVolume): Promise<ChangingRequest>;
   setBootable(id: string, bootable: boolean): Promise<ChangingRequest>;
   setImageMetadata(id: string, metadata: Readonly<Record<string, string>>): Promise<ChangingRequest>;
-  /** What attaches a volume to this machine, and takes it away again: by Nova where it is a server of the cloud. */
+  /**
+   * What attaches a volume to this machine, and takes it away again: by Nova where it is a server of the cloud, otherwise
+   * with what os-brick says of this machine (and the errors of asking it).
+   */
   attach(id: string, server: string | null, attachment: string): Promise<ChangingRequest[]>;
   detach(id: string, server: string | null, attachment: string): Promise<ChangingRequest[]>;
   createPort(input: CreatePort): Promise<ChangingRequest>;
@@ -36,6 +41,8 @@ export function requestsOf(services: {
   network: Service;
 }): Requests {
   const { image, volume, compute, network } = services;
+  let connector: Promise<Readonly<Record<string, unknown>>> | undefined;
+  const connectorHere = async () => (await connectorTo(await volume.baseUrl(), new Brick(volume.ctx))).connector;
   return {
     createImage: (input) => show(image, createImageCall(input)),
     uploadImage: (id) => show(image, { ...uploadImageCall(id), method: 'PUT' }),
@@ -45,8 +52,7 @@ export function requestsOf(services: {
     attach: async (id, server, attachment) =>
       server === null
         ? [
-            // What os-brick says of this machine is asked for when it is used.
-            await show(volume, createAttachmentCall(id, {})),
+            await show(volume, createAttachmentCall(id, await (connector ??= connectorHere()))),
             await show(volume, completeAttachmentCall(attachment)),
           ]
         : [await show(compute, attachVolumeCall(server, id))],

@@ -36,7 +36,7 @@ describe('several that read from one host', () => {
     const other = spawn('sleep', ['600']);
     await once(other, 'spawn');
     try {
-      await mkdir(folderOf(lab), { recursive: true });
+      await mkdir(folderOf(lab), { recursive: true, mode: 0o700 });
       const stat = readFileSync(`/proc/${other.pid ?? 0}/stat`, 'utf8');
       const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
       await writeFile(

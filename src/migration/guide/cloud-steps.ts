@@ -6,11 +6,9 @@ import type { GuideCommand, GuideInput, GuideServer, GuideStep } from './types.j
 import { command, openstack, option, variable, type Word } from './words.js';
 
 type Image = PlannedVm['images'][number];
-type Volume = PlannedVm['volumes'][number];
 type Port = PlannedVm['ports'][number];
 
-/** How long each may take: what `migrate` waits, too. */
-const VOLUME_SECONDS = 7200;
+/** How long it may take: what `migrate` waits, too. */
 const SERVER_SECONDS = 600;
 
 /** The client writes these on an image by itself; a migration has none of them, and volumes would inherit them. */
@@ -58,63 +56,6 @@ export function imageStep(image: Image, index: number): GuideStep {
       ],
     },
     undo: { text: 'Delete the image.', commands: [{ variable: id, text: `openstack image delete "$${id}"` }] },
-  };
-}
-
-/** `images`: of the same VM, for a volume is made of the image of its label. */
-export function volumeStep(volume: Volume, index: number, images: readonly Image[]): GuideStep {
-  const image = images.findIndex(({ label }) => label === volume.label);
-  const id = `VOLUME${index}`;
-  const bootable = String(volume.boot);
-  return {
-    title: `Make the volume of ${volume.label}`,
-    why: `${volume.size_gib} GiB: sizes are whole GiB, rounded up. ${volume.boot ? 'The server boots from it.' : 'Cinder takes every volume of an image for bootable; only the boot disk shall be.'}`,
-    commands: [
-      {
-        kind: 'make',
-        variable: id,
-        text: openstack(['volume', 'create'], volume.name, [
-          ...['--image', variable(`IMAGE${image}`), '--size', String(volume.size_gib)],
-          ...(volume.type === null ? [] : option('--type', volume.type)),
-          ...(volume.zone === null ? [] : option('--availability-zone', volume.zone)),
-          ...['-f', 'value', '-c', 'id'],
-        ]),
-      },
-      {
-        kind: 'wait',
-        text: `openstack volume show "$${id}" -f value -c status`,
-        what: `volume ${shown(volume.name)} to be available`,
-        wanted: '^(available|in-use)$', // the latter when the script is run again: the server has it
-        failed: '^error',
-        seconds: VOLUME_SECONDS,
-      },
-      { kind: 'run', text: `openstack volume set ${volume.boot ? '--bootable' : '--non-bootable'} "$${id}"` },
-    ],
-    check: {
-      text: `It is ${volume.boot ? '' : 'not '}bootable, and carries the properties of the image (volume_image_metadata).`,
-      commands: [
-        {
-          kind: 'check',
-          text: `test "$(openstack volume show "$${id}" -f value -c bootable)" = ${bootable}`,
-          wrong: `volume ${shown(volume.name)} should have bootable=${bootable}`,
-        },
-        {
-          kind: 'run',
-          text: `openstack volume show "$${id}" -f value -c size -c type -c volume_image_metadata`,
-          page: true,
-        },
-      ],
-    },
-    undo: {
-      text: 'Delete the volume, and wait until it is gone: an image may not go before it.',
-      commands: [
-        { variable: id, text: `openstack volume delete "$${id}"` },
-        {
-          variable: id,
-          text: `while openstack volume show "$${id}" -f value -c status 2>/dev/null | grep deleting; do sleep 2; done`,
-        },
-      ],
-    },
   };
 }
 

@@ -72,16 +72,16 @@ export function guestStep(input: GuideInput): GuideStep {
 /** The images have served when the server runs. */
 export function cleanStep(input: GuideInput): GuideStep {
   const files = input.disks.flatMap(({ label }) => {
-    const image = input.images.find((item) => item.label === label);
+    const image = imagesOf(input).find((item) => item.label === label);
     return [
-      posix.normalize(imageFileOf(label, image?.format ?? 'raw')),
+      ...(input.via === 'cinder' ? [] : [posix.normalize(imageFileOf(label, image?.format ?? 'raw'))]),
       imageFileOf(label, 'raw').replace(/\.raw$/, ''),
     ];
   });
-  const images = input.images.map((_, index) => variable(`IMAGE${index}`));
+  const images = imagesOf(input).map((_, index) => variable(`IMAGE${index}`));
   return {
     title: 'Clean up',
-    why: 'When the server does what the VM did, files and images have served. The VM on the host stays, off, until you delete it there.',
+    why: 'When the server does what the VM did, what was copied has served. The VM on the host stays, off, until you delete it there.',
     commands: [
       { kind: 'run', text: command('rm', '-rf', ...files) },
       ...(images.length === 0
@@ -92,4 +92,9 @@ export function cleanStep(input: GuideInput): GuideStep {
     undo: { text: 'Copy and upload again.', commands: [] },
     later: true,
   };
+}
+
+/** The images that the guide makes. */
+function imagesOf(input: GuideInput): GuideInput['images'] {
+  return input.via === 'cinder' ? [] : input.images;
 }

@@ -125,6 +125,7 @@ async function inputOf(
     ports: planned.ports.map((port, index) => speakable(port, resolved.ports[index]?.fixed_ips ?? null)),
     server: { ...planned.server, create_flavor: resolved.server.create_flavor ?? null },
     waitFor: planned.wait_for,
+    via: planned.via === 'cinder' ? 'cinder' : 'glance',
     ...judged(vm, labels, given),
   };
 }

@@ -26,7 +26,7 @@ export function guidePage(input: GuideInput): string {
     ...head.facts.map((fact) => `- ${prose(fact)}`),
     '',
     ...blocked,
-    'You need bash, `ssh`, `qemu-img` and `openstack` (python3-openstackclient), and one shell for all of it: the steps keep ids in variables. Go on to the next step when the check of the last one holds. `stackferry migrate` does the same, proves more, and goes on where it was stopped.',
+    `You need bash, \`ssh\`, \`qemu-img\` and \`openstack\` (python3-openstackclient)${input.via === 'cinder' ? ' as root on a server of the project' : ''}, and one shell for all of it: the steps keep ids in variables. Go on to the next step when the check of the last one holds. \`stackferry migrate\` does the same, proves more, and goes on where it was stopped.`,
     '',
     ...notes,
     ...steps.flatMap((step, index) => [...stepText(step, index + 1), '']),
@@ -40,10 +40,10 @@ function stepText(step: GuideStep, number: number): string[] {
     `## ${number}. ${prose(step.title)}${later}`,
     '',
     prose(step.why),
-    ...block(step.commands.map(typed)),
+    ...block(step.commands.filter((one) => one.kind !== 'note').map(typed)),
     '',
     `**check:** ${prose(step.check.text)}`,
-    ...block(step.check.commands.map(typed)),
+    ...block(step.check.commands.filter((one) => one.kind !== 'note').map(typed)),
     '',
     `**undo:** ${prose(step.undo.text)}`,
     ...block(step.undo.commands.map(({ text }) => text)),
@@ -74,7 +74,7 @@ function block(commands: readonly string[]): string[] {
 }
 
 /** A command as a person types it. */
-function typed(command: GuideCommand): string {
+function typed(command: Exclude<GuideCommand, { kind: 'note' }>): string {
   switch (command.kind) {
     case 'run':
     case 'check':

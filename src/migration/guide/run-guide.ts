@@ -5,6 +5,7 @@ import type { PortSection, ServerSection } from '../plan/sections.js';
 import type { RunState } from '../state/fold.js';
 import { portResult } from '../steps/port.js';
 import { section } from '../steps/step.js';
+import { transferOf } from '../steps/transfer.js';
 import { filesAmong } from './disk-files.js';
 import type { GuideOrigin } from './make-guide.js';
 import type { GuideInput, GuideServer } from './types.js';
@@ -51,6 +52,7 @@ export function guideOfRun(state: RunState, origin: GuideOrigin): GuideInput {
     ports: (section(state, 'ports') ?? []).map((item) => portOf(item, state)),
     server: server ? serverOf(server) : null,
     waitFor: boot ? formatWaitFor(boot.wait_for) : 'console',
+    via: transferOf(state) === 'attached' ? 'cinder' : 'glance',
     findings: [],
     blockers: [],
   };

@@ -100,7 +100,7 @@ function preamble(input: GuideInput, blockers: readonly string[]): string[] {
     'trap finish EXIT',
     "trap 'exit 130' INT TERM",
     '',
-    'for program in ssh qemu-img openstack sha256sum sha512sum; do',
+    `for program in ssh qemu-img openstack sha256sum sha512sum${input.via === 'cinder' ? ' blockdev blkdiscard' : ''}; do`,
     '  command -v "$program" >/dev/null || stop "$program is not installed here"',
     'done',
     '',
@@ -196,7 +196,14 @@ function laterText(step: GuideStep, number: number): string[] {
 
 /** A command with what makes it safe to run again. */
 function guarded(command: GuideCommand): string[] {
+  if (command.unless === undefined) return bare(command);
+  return [`if [ -z "\${${command.unless}:-}" ]; then`, ...bare(command).map((line) => `  ${line}`), 'fi'];
+}
+
+function bare(command: GuideCommand): string[] {
   switch (command.kind) {
+    case 'note':
+      return [`${command.variable}=done`, `keep ${command.variable}`];
     case 'run':
       return [command.text];
     case 'check':

@@ -4,6 +4,7 @@ import { formatBytes } from '../../core/index.js';
 import { imageFileOf, diskFolder, localDisk, localLinks, shown, workFolder } from './names.js';
 import type { DiskFiles } from './disk-files.js';
 import type { GuideCommand, GuideInput, GuideStep } from './types.js';
+import { converterCommands } from './volume-steps.js';
 import { command, shellWord, type Word } from './words.js';
 
 /** How long a guest may take to shut down: what `migrate` waits, too. */
@@ -47,12 +48,19 @@ export function prepareStep(input: GuideInput): GuideStep {
             wrong: `the login is not to project ${shown(cloud.project_name)} (${cloud.project_id})`,
           },
         ];
-  const copy = input.images.length === 0 ? 'the copies' : 'the copies and, once more at the most, for the images';
+  const converter = input.via === 'cinder' ? converterCommands() : null;
+  const copy =
+    input.images.length === 0 || converter !== null
+      ? 'the copies'
+      : 'the copies and, once more at the most, for the images';
   return {
     title: 'Prepare this shell',
     why:
       `A folder for the files: ${formatBytes(total)} for ${copy}. One login to the host is shared by all commands, so its ` +
-      'password is asked for once. The cloud is the one that OS_CLOUD or the other OS_* variables name.',
+      'password is asked for once. The cloud is the one that OS_CLOUD or the other OS_* variables name.' +
+      (converter === null
+        ? ''
+        : " This shell is root's, on a server of the project: the client attaches volumes to servers alone. What os-brick does on a machine beside the cloud has no command to paste: there let migrate do it, or take a guide that goes by images (without --via cinder)."),
     commands: [
       { kind: 'run', text: 'set +H   # in bash: a ! in a name is a letter', page: true },
       { kind: 'run', text: `mkdir -p ${folder} && cd ${folder}`, page: true },
@@ -62,6 +70,7 @@ export function prepareStep(input: GuideInput): GuideStep {
         text: `export ${name}=${shellWord(value)}`,
         page: true,
       })),
+      ...(converter?.commands ?? []),
     ],
     check: {
       text: `The host's key is ${host.fingerprint === null ? 'one that the host itself shows (ssh-keygen -lf /etc/ssh/ssh_host_rsa_key.pub on its console)' : `${host.fingerprint}, as when this guide was made`}${cloud === null ? '' : `; the login to the cloud is one to project ${shown(cloud.project_name)}`}.`,
@@ -74,6 +83,7 @@ export function prepareStep(input: GuideInput): GuideStep {
               wrong: `${host.host} shows another host key than ${host.fingerprint}`,
             },
         ...project,
+        ...(converter?.checks ?? []),
       ],
     },
     undo: { text: 'Nothing was changed.', commands: [] },

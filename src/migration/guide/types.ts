@@ -29,6 +29,8 @@ export interface GuideInput {
   server: GuideServer | null;
   /** As `--wait-for` has it. */
   waitFor: string;
+  /** How the bytes get into the volumes: by images, or written to the volume that is attached to this machine. */
+  via: 'glance' | 'cinder';
   findings: readonly Finding[];
   /** Those of the findings with which the steps cannot work: `migrate` refuses the VM for them. That it runs is none. */
   blockers: readonly Finding[];
@@ -69,7 +71,14 @@ export type GuideCommand = (
   | { kind: 'wait'; text: string; what: string; wanted: string; failed: string | null; seconds: number }
   /** Succeeds if all is right; `wrong` says what is not, otherwise. */
   | { kind: 'check'; text: string; wrong: string }
-) & { /** For a person only; the script has its own way. */ page?: true };
+  /** The script notes that it has come so far; a person knows. */
+  | { kind: 'note'; variable: string }
+) & {
+  /** For a person only; the script has its own way. */
+  page?: true;
+  /** Not done again by the script where this has been noted. */
+  unless?: string;
+};
 
 export interface UndoCommand {
   text: string;

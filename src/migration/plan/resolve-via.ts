@@ -1,6 +1,6 @@
 import { StackferryError, isCode, type Context } from '../../core/index.js';
 import { ATTACHMENTS_SINCE, type Cloud, type Server } from '../../openstack/index.js';
-import { Brick, localAddress, notRoot, thisServer } from '../../openstack/attach/index.js';
+import { Brick, connectorTo, notRoot, thisServer } from '../../openstack/attach/index.js';
 import type { ViaSection } from './sections.js';
 
 /** How the bytes are to get into the volumes, as `--via` says it. */
@@ -63,7 +63,7 @@ async function byBackend(cloud: Cloud, ctx: Context): Promise<ViaSection> {
     throw noAttach(`Cinder of this cloud speaks no microversion ${ATTACHMENTS_SINCE}.`, { hint: 'Use --via glance.' });
   }
   try {
-    const { version } = await new Brick(ctx).connector(await localAddress(await cloud.attachments.endpoint()));
+    const { version } = await connectorTo(await cloud.attachments.endpoint(), new Brick(ctx));
     return { way: 'cinder', reason: `--via cinder, connected by os-brick ${version}`, server_id: null };
   } catch (error) {
     if (!isCode(error, 'converter') && !isCode(error, 'cloud.attach_failed')) throw error;

@@ -24,7 +24,7 @@ export class BackendDoor implements VolumeDoor {
 
   async attach(volume: { id: string; bytes: number }, made: (id: string) => Promise<void>): Promise<AttachedVolume> {
     const { attachments } = this.#cloud;
-    const { connector } = await this.#brick.connector(await localAddress(await attachments.endpoint()));
+    const { connector } = await connectorTo(await attachments.endpoint(), this.#brick);
     const attachment = await attachments.create(volume.id, connector);
     const multipath = connector['multipath'] === true;
     try {
@@ -117,8 +117,13 @@ function backendOf(info: Record<string, unknown>): string {
   return typeof address === 'string' ? `${type}, ${address}` : type;
 }
 
+/** What os-brick says of this machine, as a service at this URL sees it. Changes nothing. */
+export async function connectorTo(endpoint: string, brick: Brick): ReturnType<Brick['connector']> {
+  return brick.connector(await localAddress(endpoint));
+}
+
 /** The address of this machine on the way to a URL. Nothing is sent. */
-export async function localAddress(url: string): Promise<string> {
+async function localAddress(url: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4');

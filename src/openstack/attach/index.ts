@@ -1,5 +1,5 @@
 /** Volumes at this machine: by Nova, where it is a server of the cloud; by os-brick, where it reaches the storage. */
-export { BackendDoor, localAddress } from './backend-door.js';
+export { BackendDoor, connectorTo } from './backend-door.js';
 export { Brick, notRoot } from './brick.js';
 export { clearAttachments } from './clear.js';
 export { findDevice, type DeviceRoots, type FoundDevice } from './device.js';

@@ -75,8 +75,14 @@ case $verb in
   'volume create' | 'server create') new ;;
   'port create') id=$(new); while [ $# -gt 0 ]; do [ "$1" != --mac-address ] || echo "$2" > "$FAKE/$id"; shift; done; echo "$id" ;;
   'port show') case "$*" in *json*) echo '    "ip_address": "10.0.0.9"' ;; *) cat "$FAKE/$3" 2>/dev/null || echo fa:16:3e:00:00:01 ;; esac ;;
-  'volume set') for last; do :; done; [ "$3" = --bootable ] && echo true > "$FAKE/$last" || echo false > "$FAKE/$last" ;;
-  'volume show') case "$*" in *bootable*) cat "$FAKE/$3" ;; *) [ -e "$FAKE/gone-$3" ] || echo available ;; esac ;;
+  'volume set')
+    for last; do :; done
+    case "$*" in *--non-bootable*) echo false ;; *) echo true ;; esac > "$FAKE/$last" ;;
+  'server add')
+    [ ! -e "$FAKE/deaf" ] || exit 1
+    : > "$FAKE/dev-$5"; ln -s "$FAKE/dev-$5" "$FAKE/by-id/virtio-$(printf %.20s "$5")"; : > "$FAKE/by-id/virtio-$(printf %.20s "$5")-part1" ;;
+  'server remove') rm "$FAKE/by-id/virtio-$(printf %.20s "$5")" "$FAKE/by-id/virtio-$(printf %.20s "$5")-part1" ;;
+  'volume show') case "$*" in *bootable*) cat "$FAKE/$3" ;; *'-c size') echo 40 ;; *status) [ -e "$FAKE/gone-$3" ] || { [ -e "$FAKE/by-id/virtio-$(printf %.20s "$3")" ] && echo in-use || echo available; } ;; *) [ -e "$FAKE/gone-$3" ] || echo available ;; esac ;;
   'volume delete') : > "$FAKE/gone-$3" ;;
   'server show') echo ACTIVE ;;
   'console log') echo 'web01 login: ' ;;
@@ -84,6 +90,10 @@ case $verb in
   'flavor show') [ -e "$FAKE/flavor" ] || exit 1; case "$*" in *vcpus*) echo 3 ;; *ram*) echo 1234 ;; esac ;;
   'flavor create') : > "$FAKE/flavor" ;;
 esac
+`;
+
+const BLOCKDEV = `${RECORD}
+[ "$1" != --getsize64 ] || [ ! -e "$2" ] || echo "$FAKE_SIZE"
 `;
 
 const PING = `${RECORD}
@@ -107,6 +117,9 @@ export async function fakePrograms(
     'qemu-img': QEMU_IMG,
     openstack: OPENSTACK,
     ping: PING,
+    blockdev: BLOCKDEV,
+    blkdiscard: RECORD,
+    id: '#!/bin/sh\necho 0\n',
     timeout: `${RECORD}\necho open\n`,
   };
   for (const [name, text] of Object.entries(programs)) {
@@ -116,6 +129,8 @@ export async function fakePrograms(
   await writeFile(join(bin, 'ssh-keyscan'), '#!/bin/sh\n');
   await writeFile(join(bin, 'ssh-keygen'), '#!/bin/sh\necho "256 SHA256:abc esx1 (ECDSA)"\n');
   await Promise.all(['ssh-keyscan', 'ssh-keygen'].map((name) => chmod(join(bin, name), 0o755)));
+  await mkdir(join(fake, 'by-id'));
+  await writeFile(join(fake, 'product_uuid'), '5AD690EB-D744-40C8-82AB-D0BAF6086E22\n');
   await writeFile(join(fake, 'count'), '1\n');
   await writeFile(join(fake, 'power'), `Powered ${facts.power}\n`);
   await writeFile(join(fake, 'calls'), '');
@@ -146,7 +161,8 @@ export async function fakePrograms(
     },
     run: async (shell, text, args = [], typed = '') => {
       const file = join(dir, `guide-${shell}`);
-      await writeFile(file, text);
+      const here = text.replaceAll('/dev/disk/by-id', join(fake, 'by-id'));
+      await writeFile(file, here.replaceAll('/sys/class/dmi/id', fake));
       return new Promise((resolve) => {
         const child = execFile(shell, [file, ...args], { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
           resolve({ code: error ? (typeof error.code === 'number' ? error.code : -1) : 0, stdout, stderr });

@@ -11,12 +11,13 @@ import { GIB, disk, guideInput, image, port, volume } from './sample-guide.js';
 /** What a person would paste, without folders and words around it. */
 function commandsOf(input: GuideInput): string[] {
   const text = (command: GuideCommand) => {
+    if (command.kind === 'note') return [];
     if (command.kind === 'file') return command.text(command.path);
     return command.kind === 'make' ? `${command.variable}=$(${command.text})` : command.text;
   };
   return guideOf(input)
     .filter((step) => !step.later)
-    .flatMap((step) => [...step.commands, ...step.check.commands].filter(({ page }) => !page).map(text));
+    .flatMap((step) => [...step.commands, ...step.check.commands].filter(({ page }) => !page).flatMap(text));
 }
 const joined = (input: GuideInput) => commandsOf(input).join('\n');
 const titles = (input: GuideInput) => guideOf(input).map(({ title, later }) => (later ? `(${title})` : title));
@@ -310,4 +311,56 @@ it('lets no name become markup or a command', () => {
   expect(outside).toContain('\\<script>\\`x\\`\\*b\\* \\[l\\](u) $(reboot)');
   expect(outside).not.toMatch(/[^\\]<script>|\u202e/);
   expect(guideScript(input).match(/^\$\(reboot\)/gm)).toBeNull();
+});
+
+describe('a VM whose disks go onto attached volumes', () => {
+  const cinder = guideInput({
+    via: 'cinder',
+    disks: [disk('scsi0:0', 'web01/web01', { capacity_bytes: 40 * GIB - 512 })],
+  });
+
+  it('is told in steps that make no image', () => {
+    expect(titles(cinder)).toEqual([
+      'Prepare this shell',
+      'See that web01 is off',
+      'Copy disk scsi0:0',
+      'Make the volume of scsi0:0',
+      'Write scsi0:0 to its volume',
+      'Make the port of ethernet0',
+      'Make the server web01',
+      'See it boot',
+      '(Inside the guest)',
+      '(Clean up)',
+    ]);
+    expect(joined(cinder)).not.toMatch(/openstack image|qcow2/);
+    expect(guidePage(cinder)).not.toMatch(/openstack image/);
+    expect(guidePage(cinder)).toContain('as root on a server of the project');
+  });
+
+  it('writes, compares, detaches, and sets what an image would have given, in these commands', () => {
+    const commands = commandsOf(cinder);
+    const from = commands.findIndex((text) => text.startsWith('VOLUME0='));
+    const to = commands.findIndex((text) => text.startsWith('PORT0='));
+    const links = `find /dev/disk/by-id -name "*$(printf %.20s "$VOLUME0")*" ! -name '*-part*'`;
+    expect(commands.slice(from, to)).toEqual([
+      'VOLUME0=$(openstack volume create web01-scsi0:0 --size 40 -f value -c id)',
+      'openstack volume show "$VOLUME0" -f value -c status',
+      'test "$(openstack volume show "$VOLUME0" -f value -c size)" = 40',
+      'openstack volume show "$VOLUME0" -f value -c status | grep -x in-use ||\n  openstack server add volume "$CONVERTER" "$VOLUME0"',
+      links,
+      `${links} -exec readlink -f {} + | sort -u`,
+      'test "$(blockdev --getsize64 "$DEVICE0")" = 42949672960',
+      'qemu-img convert -n -f vmdk -O raw scsi0-0/web01.vmdk "$DEVICE0"',
+      'blkdiscard -z -o 42949672448 -l 512 "$DEVICE0"',
+      'blockdev --flushbufs "$DEVICE0"',
+      'qemu-img compare -f vmdk -F raw scsi0-0/web01.vmdk "$DEVICE0"',
+      'openstack server remove volume "$CONVERTER" "$VOLUME0"',
+      'openstack volume show "$VOLUME0" -f value -c status',
+      [
+        "openstack volume set --image-property hw_disk_bus=scsi --image-property 'image_description=web01 from esx1' \\",
+        '    --image-property min_disk=40 --bootable "$VOLUME0"',
+      ].join('\n'),
+      'test "$(openstack volume show "$VOLUME0" -f value -c bootable)" = true',
+    ]);
+  });
 });

@@ -34,6 +34,7 @@ export function guideInput({ server, ...given }: Changes = {}): GuideInput {
     volumes: [volume('scsi0:0')],
     ports: [port('ethernet0')],
     waitFor: 'console',
+    via: 'glance',
     findings: [],
     blockers: [],
     ...given,

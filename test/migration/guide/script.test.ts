@@ -320,3 +320,52 @@ describe('any names', () => {
     }
   }, 60_000);
 });
+
+describe('onto attached volumes', () => {
+  const input = () => ({ ...two(), via: 'cinder' as const });
+  const written = (calls: string[][]) =>
+    calls.filter(([program, verb]) => program === 'qemu-img' && verb === 'convert');
+  const attached = (calls: string[][], verb: string) =>
+    calls.filter((call) => call.slice(0, 4).join(' ') === `openstack server ${verb} volume`);
+
+  it('attaches, writes and detaches each, and does none of it twice when it is run again', async () => {
+    const peers = await peersOf(input());
+    expectWell(await peers.run('sh', guideScript(input())));
+    const first = await peers.calls();
+    expect(written(first)).toHaveLength(2);
+    expect(written(first)[0]?.at(-1)).toMatch(/dev-00000000-0000-4000-8000-/);
+    expect(attached(first, 'add').map((call) => call[4])).toEqual(
+      Array.from({ length: 2 }, () => '5ad690eb-d744-40c8-82ab-d0baf6086e22'),
+    );
+    expect(attached(first, 'remove')).toHaveLength(2);
+    expect(first.filter((call) => call.includes('image'))).toEqual([]);
+    expectWell(await peers.run('sh', guideScript(input())));
+    const again = await peers.calls();
+    expect([written(again).length, attached(again, 'add').length]).toEqual([2, 2]);
+    expectWell(await peers.run('sh', guideScript(input()), ['undo'], 'web01\n'));
+    expect(
+      (await peers.calls()).filter((call) => call.slice(0, 3).join(' ') === 'openstack volume delete'),
+    ).toHaveLength(2);
+  });
+
+  it('stops where a volume cannot be attached, writes nothing, and takes back what it made', async () => {
+    const peers = await peersOf(input());
+    await writeFile(join(peers.env['FAKE'] ?? '', 'deaf'), '');
+    const ran = await peers.run('sh', guideScript(input()));
+    expect(ran.code).not.toBe(0);
+    expect(written(await peers.calls())).toEqual([]);
+    expectWell(await peers.run('sh', guideScript(input()), ['undo']));
+    expect(
+      (await peers.calls()).filter((call) => call.slice(0, 3).join(' ') === 'openstack volume delete'),
+    ).toHaveLength(1);
+  });
+
+  it('the lines of the page do the same', async () => {
+    const [peers, other] = [await peersOf(input()), await peersOf(input())];
+    expectWell(await peers.run('sh', guideScript(input())));
+    expectWell(await other.run('bash', `set -e\n${pasted(guidePage(input()))}`));
+    const plainly = (calls: string[][]) =>
+      local(changes(calls)).map((call) => call.map((word) => word.replace(/^.*\/dev-/, 'dev-')));
+    expect(plainly(await other.calls())).toEqual(plainly(await peers.calls()));
+  });
+});
