@@ -74,10 +74,14 @@ export function labelOf(device: Device): string | null {
   return controller && unit !== null ? `${controller.bus}${controller.number}:${unit}` : null;
 }
 
-/** Last part of a device's backing type: `FlatVer2BackingInfo`, or null where it has none. */
+/**
+ * Last part of a device's backing type: `FlatVer2BackingInfo`, or null where it has none. (`vim-cmd` prints
+ * `vim.vm.device.VirtualDisk.FlatVer2BackingInfo`, the API gives `VirtualDiskFlatVer2BackingInfo`.)
+ */
 export function backingType(device: Device): string | null {
   const backing = pick(device.object, 'backing');
-  return isObject(backing) ? (backing.type.split('.').at(-1) ?? null) : null;
+  const type = isObject(backing) ? (backing.type.split('.').at(-1) ?? null) : null;
+  return type?.startsWith(device.type) ? type.slice(device.type.length) : type;
 }
 
 /** Present state and state at power-on of a device that can be disconnected. */

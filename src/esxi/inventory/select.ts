@@ -11,7 +11,8 @@ type Selector =
   { kind: 'id'; id: string } | { kind: 'uuid'; uuid: string } | { kind: 'name'; name: string; glob: RegExp | null };
 
 function parse(text: string): Selector {
-  const id = /^id:\s*(\d+)$/i.exec(text)?.[1];
+  // A vCenter numbers them `vm-12`.
+  const id = /^id:\s*((?:vm-)?\d+)$/i.exec(text)?.[1];
   if (id !== undefined) return { kind: 'id', id };
   const uuid = /^uuid:(.*[0-9a-f].*)$/i.exec(text)?.[1];
   if (uuid !== undefined) return { kind: 'uuid', uuid: bare(uuid) };

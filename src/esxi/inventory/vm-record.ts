@@ -25,8 +25,11 @@ export interface VmDraft {
   disks: DiskDevice[];
 }
 
-/** Why a VM cannot be described, or its draft. `summaries` is false on a host that gives no summary of any VM. */
-export function draftOf(source: VmSource, summaries: boolean): VmDraft | { skip: string } {
+/**
+ * Why a VM cannot be described, or its draft. `summaries` is false on a host that gives no summary of any VM;
+ * `devicesFirst` has the device list count before the .vmx also for a VM that is off.
+ */
+export function draftOf(source: VmSource, summaries: boolean, devicesFirst = false): VmDraft | { skip: string } {
   const { summary, vmx: file } = source;
   if (summary.state !== 'read' && summaries) {
     return { skip: `The host does not tell about it: ${summary.state === 'failed' ? summary.why : 'it is gone'}.` };
@@ -44,7 +47,7 @@ export function draftOf(source: VmSource, summaries: boolean): VmDraft | { skip:
     return { skip: `The host calls it ${connection}: it does not manage it at present.` };
   }
   const power = powerOf(pickString(value, 'runtime', 'powerState'));
-  const preferDevices = hidden || power === 'on' || power === 'suspended';
+  const preferDevices = devicesFirst || hidden || power === 'on' || power === 'suspended';
   return {
     source,
     vmxPath: file.path ?? '',
