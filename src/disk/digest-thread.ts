@@ -81,6 +81,7 @@ class HashThread {
       const next = this.#line.shift();
       if (next?.shared) releaseChunkBuffer(next.shared);
       next?.answer.resolve(answer.digests ?? []);
+      if (this.#line.length === 0) this.#worker.unref();
       if (this.#waiting < MOST_WAITING) this.#room?.resolve();
     });
     this.#worker.on('error', (error) => {
@@ -103,6 +104,8 @@ class HashThread {
       answer.reject(this.#failure);
       return answer.promise;
     }
+    // Whoever waits for an answer may have nothing else that keeps the program alive.
+    this.#worker.ref();
     this.#waiting += zeros + (bytes?.byteLength ?? 0);
     if (bytes && sharedMemoryOf(bytes)) {
       retainChunkBuffer(bytes);
@@ -118,7 +121,6 @@ class HashThread {
 
   /** The digests of the sequence so far, which ends here. */
   end(): Promise<readonly string[]> {
-    this.#worker.ref();
     return this.give({ end: true });
   }
 
