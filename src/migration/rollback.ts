@@ -98,16 +98,20 @@ function goneOf(state: RunState, step: string, before: ReadonlySet<MadeResource>
 async function removals(rc: RunContext): Promise<PlannedCall[]> {
   const calls: PlannedCall[] = [];
   for (const step of listSteps(rc.state).toReversed()) {
-    for (const { resource, id, gone } of rc.state.resources.filter((item) => item.step === step.key)) {
-      if (id === null || gone || resource === 'file' || resource === 'attachment') continue;
+    for (const { resource, id, name, gone } of rc.state.resources.filter((item) => item.step === step.key)) {
+      if (id === null || gone || resource === 'file') continue;
       if (resource === 'snapshot' || resource === 'clone') continue; // told below
       const { requests } = await rc.cloud();
-      calls.push({ step: step.key, ...(await requests.remove(resource, id)), body: null });
+      const made =
+        resource === 'attachment'
+          ? await requests.detach(name, section(rc.state, 'via')?.server_id ?? null, id)
+          : [await requests.remove(resource, id)];
+      calls.push(...made.map((call) => ({ step: step.key, ...call, body: null })));
     }
   }
   calls.push(...releaseCalls(rc.state));
   const source = section(rc.state, 'source');
-  if (source?.ownDir === true) {
+  if (source?.ownDir === true && (await isThere(source.outputDir))) {
     calls.push({ step: 'export', service: 'local', method: 'DELETE', path: source.outputDir, body: null });
   }
   return calls;
