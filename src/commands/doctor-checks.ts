@@ -5,7 +5,7 @@ import { left, type Cloud } from '../openstack/index.js';
 import type { Column } from '../ui/index.js';
 import { stateDir } from './app.js';
 import type { SourceOptions } from './options/source.js';
-import { sourceTarget } from './options/source.js';
+import { esxiTransport, sourceTarget } from './options/source.js';
 import { openCloud, type TargetOptions } from './options/target.js';
 import type { Tools } from './tools.js';
 
@@ -43,13 +43,14 @@ export async function checkHost(tools: Tools, options: SourceOptions): Promise<C
   if (named === undefined || named === '') {
     return [{ area: 'host', what: 'ssh', state: 'skipped', seen: 'no host named', hint: 'Name one with --esxi HOST.' }];
   }
-  sourceTarget(tools.app, options); // a wrong option is wrong usage, not a host that does not work
+  const door = esxiTransport(tools.app, options); // a wrong option is wrong usage, not a host that does not work
+  sourceTarget(tools.app, options);
   const found: Found[] = [];
   let host: EsxiHost | undefined;
   found.push(
-    await attempt('ssh', async () => {
+    await attempt(door, async () => {
       host = await tools.host(options);
-      return ok('ssh', `${host.name} answers`);
+      return ok(door, `${host.name} answers`);
     }),
   );
   if (host) found.push(...(await hostFacts(host)));
@@ -96,7 +97,7 @@ async function hostFacts(host: EsxiHost): Promise<Found[]> {
       };
     }),
   );
-  found.push(await attempt('read rate', () => readRate(host)));
+  if (host.ssh) found.push(await attempt('read rate', () => readRate(host)));
   return found;
 }
 

@@ -1,10 +1,16 @@
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
-import { Secret, UsageError, systemCode, type Context } from '../../core/index.js';
+import { Secret, UsageError, type Context } from '../../core/index.js';
+import type { SoapTarget } from '../../esxi/soap/index.js';
 import type { SshTarget } from '../../esxi/ssh/index.js';
 import { stateDir, type App } from '../app.js';
 import { wholeNumber } from './parse.js';
+import { askPassword, givenPassword, readAuthorities, type Env } from './source-secrets.js';
+
+const transports = ['auto', 'ssh', 'https'] as const;
+type Transport = (typeof transports)[number];
 
 /** The options that say where the source is and how to come in. */
 export function addSourceOptions(command: Command): Command {
@@ -28,11 +34,21 @@ export function addSourceOptions(command: Command): Command {
       '--esxi-key <file>',
       'a private key; its passphrase by STACKFERRY_ESXI_KEY_PASSPHRASE or a prompt (STACKFERRY_ESXI_KEY)',
     )
-    .option('--esxi-fingerprint <fingerprint>', 'accept only this host key: SHA256:… (STACKFERRY_ESXI_FINGERPRINT)')
-    .option('--esxi-insecure', 'accept any host key; who sits between may read and change all (GOVC_INSECURE)')
+    .option(
+      '--esxi-fingerprint <fingerprint>',
+      'accept only this host key: SHA256:…; over https this certificate: its SHA-256 in hex (STACKFERRY_ESXI_FINGERPRINT)',
+    )
+    .option('--esxi-cacert <file>', 'over https: authorities to trust, PEM (STACKFERRY_ESXI_CACERT)')
+    .option(
+      '--esxi-insecure',
+      'accept any host key or certificate; who sits between may read and change all (GOVC_INSECURE)',
+    )
     .option('--esxi-legacy-ssh', 'also offer the weak algorithms of old hosts (ESXi 5.x, 6.0)')
     .addOption(
-      new Option('--esxi-transport <way>', 'how the host is read (STACKFERRY_ESXI_TRANSPORT)').choices(['auto', 'ssh']),
+      new Option(
+        '--esxi-transport <way>',
+        'how the host is read: ssh (auto), or its API by https, which moves no disks (STACKFERRY_ESXI_TRANSPORT)',
+      ).choices(transports),
     );
 }
 
@@ -48,7 +64,8 @@ export const sourceSchema = z.object({
   esxiFingerprint: z.string().optional(),
   esxiInsecure: z.boolean().optional(),
   esxiLegacySsh: z.boolean().optional(),
-  esxiTransport: z.enum(['auto', 'ssh']).optional(),
+  esxiCacert: z.string().optional(),
+  esxiTransport: z.enum(transports).optional(),
   streams: z.number().max(8).optional(),
 });
 export type SourceOptions = z.infer<typeof sourceSchema>;
@@ -75,13 +92,7 @@ export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): Sou
   if (host === undefined) {
     throw new UsageError('No ESXi host is named.', 'Use --esxi HOST, or set STACKFERRY_ESXI.');
   }
-  const transport = options.esxiTransport ?? env('STACKFERRY_ESXI_TRANSPORT') ?? 'auto';
-  if (transport !== 'auto' && transport !== 'ssh') {
-    throw new UsageError(
-      `STACKFERRY_ESXI_TRANSPORT=${transport} is not known here.`,
-      'This version reads hosts over SSH: auto or ssh.',
-    );
-  }
+  esxiTransport(app, options); // said wrongly, it is wrong usage whatever is done
   const port = options.esxiSshPort ?? portOf(env('STACKFERRY_ESXI_SSH_PORT')) ?? 22;
   const user =
     options.esxiUser ??
@@ -94,6 +105,34 @@ export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): Sou
   return { host, port, user };
 }
 
+/** Which door is meant: the one that was said, or SSH. */
+export function esxiTransport(app: Pick<App, 'env'>, options: SourceOptions): 'ssh' | 'https' {
+  const said = options.esxiTransport ?? present(app.env)('STACKFERRY_ESXI_TRANSPORT') ?? 'auto';
+  if (!transports.some((known: Transport) => known === said)) {
+    throw new UsageError(`STACKFERRY_ESXI_TRANSPORT=${said} is not known.`, `It is one of: ${transports.join(', ')}.`);
+  }
+  return said === 'https' ? 'https' : 'ssh';
+}
+
+/** Everything the API's door needs; the port is the one of `--esxi` or GOVC_URL. */
+export async function soapTarget(app: App, options: SourceOptions, ctx: Context): Promise<SoapTarget> {
+  const env = present(app.env);
+  const { host, user } = sourceTarget(app, options);
+  const said = options.esxi ?? env('STACKFERRY_ESXI');
+  const port = said === undefined ? govcUrl(env('GOVC_URL'))?.port : hostOf(said, options).port;
+  const fingerprint = options.esxiFingerprint ?? env('STACKFERRY_ESXI_FINGERPRINT');
+  const authorities = options.esxiCacert ?? env('STACKFERRY_ESXI_CACERT');
+  return {
+    host,
+    port: port ?? 443,
+    user,
+    password: await passwordOf(app, options, ctx, `${user}@${host}`),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+    ...(authorities === undefined ? {} : { ca: await readAuthorities(resolve(app.cwd, authorities)) }),
+    insecure: isInsecure(env, options),
+  };
+}
+
 /** Everything the SSH door needs. The password is asked for only when the host wants one. */
 export async function sshTarget(app: App, options: SourceOptions, ctx: Context): Promise<SshTarget> {
   const env = present(app.env);
@@ -103,35 +142,33 @@ export async function sshTarget(app: App, options: SourceOptions, ctx: Context):
   const fingerprint = options.esxiFingerprint ?? env('STACKFERRY_ESXI_FINGERPRINT');
   const agent = env('SSH_AUTH_SOCK');
   const state = stateDir(app);
-  const password = await givenPassword(env, options);
   return {
     host,
     port,
     user,
-    password: () =>
-      password !== undefined
-        ? Promise.resolve(password)
-        : ctx.events
-            .ask({
-              type: 'secret',
-              code: 'esxi.password',
-              message: `Password for ${user}@${host}:`,
-              option: 'set STACKFERRY_ESXI_PASSWORD or STACKFERRY_ESXI_PASSWORD_FILE, or use --esxi-key',
-            })
-            .then((text) => new Secret(text)),
+    password: await passwordOf(app, options, ctx, `${user}@${host}`),
     ...(key === undefined ? {} : { keyFile: key }),
     ...(passphrase === undefined ? {} : { keyPassphrase: new Secret(passphrase) }),
     ...(agent === undefined ? {} : { agentSocket: agent }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
     knownHostsFiles: [`${app.home}/.ssh/known_hosts`, '/etc/ssh/ssh_known_hosts'],
     rememberIn: `${state}/known_hosts`,
-    insecure: options.esxiInsecure ?? isTrue(env('STACKFERRY_ESXI_INSECURE') ?? env('GOVC_INSECURE')),
+    insecure: isInsecure(env, options),
     legacy: options.esxiLegacySsh ?? false,
     maxConnections: Math.max(1, options.streams ?? MOST_CONNECTIONS),
   };
 }
 
-type Env = (name: string) => string | undefined;
+function isInsecure(env: Env, options: SourceOptions): boolean {
+  return options.esxiInsecure ?? isTrue(env('STACKFERRY_ESXI_INSECURE') ?? env('GOVC_INSECURE'));
+}
+
+/** The password where it is given; else it is asked for when the host wants one. */
+async function passwordOf(app: App, options: SourceOptions, ctx: Context, who: string): Promise<() => Promise<Secret>> {
+  const env = present(app.env);
+  const given = await givenPassword(env, options.esxiPasswordFile, () => govcUrl(env('GOVC_URL'))?.password);
+  return () => (given === undefined ? askPassword(ctx, who) : Promise.resolve(given));
+}
 
 /** Looks a variable up; an empty one counts as unset, as for the OpenStack client. */
 function present(env: App['env']): Env {
@@ -141,51 +178,22 @@ function present(env: App['env']): Env {
   };
 }
 
-async function givenPassword(env: Env, options: SourceOptions): Promise<Secret | undefined> {
-  if (options.esxiPasswordFile !== undefined) return readSecret(options.esxiPasswordFile);
-  const own = env('STACKFERRY_ESXI_PASSWORD');
-  if (own !== undefined) return new Secret(own);
-  const file = env('STACKFERRY_ESXI_PASSWORD_FILE');
-  if (file !== undefined) return readSecret(file);
-  // govc's own rule: the variable may hold the password or the path of a file with it.
-  const govc = env('GOVC_PASSWORD') ?? govcUrl(env('GOVC_URL'))?.password;
-  if (govc === undefined) return undefined;
-  return (await tryReadSecret(govc)) ?? new Secret(govc);
-}
-
-async function readSecret(path: string): Promise<Secret> {
-  const secret = await tryReadSecret(path);
-  if (secret?.reveal() === '') {
-    // Sent, it would count as a failed login, and some of those lock the account.
-    throw new UsageError(`The first line of the password file ${path} is empty.`, 'It holds the password there.');
-  }
-  if (secret) return secret;
-  throw new UsageError(`The password file ${path} cannot be read.`, 'It holds the password in its first line.');
-}
-
-async function tryReadSecret(path: string): Promise<Secret | undefined> {
-  const { readFile } = await import('node:fs/promises');
-  try {
-    return new Secret((await readFile(path, 'utf8')).replace(/\r?\n[^]*$/, ''));
-  } catch (error) {
-    if (systemCode(error) !== undefined) return undefined;
-    throw error;
-  }
-}
-
 /** A value that may be the path of a file (govc); a path is not a user name. */
 function valueOrNothing(value: string | undefined): string | undefined {
   return value?.startsWith('/') === true ? undefined : value;
 }
 
 /** govc's URL: scheme https and path /sdk are implied, user and password may be in it. */
-function govcUrl(text: string | undefined): { host: string; user?: string; password?: string } | undefined {
+function govcUrl(
+  text: string | undefined,
+): { host: string; port?: number; user?: string; password?: string } | undefined {
   if (text === undefined) return undefined;
   try {
     const url = new URL(text.includes('://') ? text : `https://${text}`);
     if (url.hostname === '') throw new Error('no host');
     return {
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      ...(url.port === '' ? {} : { port: Number(url.port) }),
       ...(url.username === '' ? {} : { user: decodeURIComponent(url.username) }),
       ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     };
@@ -198,7 +206,10 @@ function govcUrl(text: string | undefined): { host: string; user?: string; passw
  * Host and account of `[USER@]HOST[:PORT]`, with IPv6 addresses in brackets or bare. What is wrong is never shown: there
  * may be a password in it.
  */
-function hostOf(text: string, options: SourceOptions): { host: string; user: string | undefined } {
+function hostOf(
+  text: string,
+  options: SourceOptions,
+): { host: string; port: number | undefined; user: string | undefined } {
   const where = options.esxi === undefined ? 'STACKFERRY_ESXI' : '--esxi';
   const at = text.lastIndexOf('@');
   const user = at < 0 ? undefined : text.slice(0, at);
@@ -212,18 +223,25 @@ function hostOf(text: string, options: SourceOptions): { host: string; user: str
   if (user !== undefined && options.esxiUser !== undefined && options.esxiUser !== user) {
     throw new UsageError(`${where} names another account than --esxi-user.`, 'Name it once.');
   }
-  const host = hostIn(rest);
-  if (host === undefined || user === '' || /[\s/]/.test(user ?? '')) {
+  const { host, port } = hostIn(rest);
+  if (
+    host === undefined ||
+    (port !== undefined && (port < 1 || port > 65535)) ||
+    user === '' ||
+    /[\s/]/.test(user ?? '')
+  ) {
     throw new UsageError(`${where} is not of the form [USER@]HOST[:PORT].`, 'Example: --esxi esx1.example.com');
   }
-  return { host, user };
+  return { host, port, user };
 }
 
-function hostIn(text: string): string | undefined {
-  const bracketed = /^\[([0-9a-f:.%a-z]+)\](?::\d{1,5})?$/i.exec(text)?.[1];
-  const address = bracketed ?? ((text.match(/:/g) ?? []).length > 1 ? text : undefined);
-  if (address !== undefined) return isIP(address) === 6 ? address : undefined;
-  return /^([^\s/@:-][^\s/@:]*)(?::\d{1,5})?$/.exec(text)?.[1];
+function hostIn(text: string): { host?: string | undefined; port?: number | undefined } {
+  const [, inBrackets, behind] = /^\[([0-9a-f:.%a-z]+)\](?::(\d{1,5}))?$/i.exec(text) ?? [];
+  const address = inBrackets ?? ((text.match(/:/g) ?? []).length > 1 ? text : undefined);
+  const number = (digits: string | undefined) => (digits === undefined ? undefined : Number(digits));
+  if (address !== undefined) return { host: isIP(address) === 6 ? address : undefined, port: number(behind) };
+  const [, host, port] = /^([^\s/@:-][^\s/@:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return { host, port: number(port) };
 }
 
 function portOf(text: string | undefined): number | undefined {

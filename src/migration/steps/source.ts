@@ -51,6 +51,7 @@ export function sourceStep(state: RunContext['state']): Step {
     },
     run: async (rc) => {
       const host = await rc.host();
+      void host.disks; // a door without any says so here, before the VM is touched
       await ensureOff(rc, host);
       delete rc.cache.exportPlan; // what an earlier look saw may be old
       const plan = await exportPlan(rc);

@@ -1,0 +1,3 @@
+/** A host or vCenter behind its API. */
+export { openApiHost, type ApiHost } from './host.js';
+export type { SoapTarget } from './target.js';
