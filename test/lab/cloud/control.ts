@@ -17,7 +17,16 @@ import { inventoryOf } from './inventory.js';
 import type { Fault, LoggedRequest } from './types.js';
 import { isObject, objectIn, type Json } from './values.js';
 
-const ACTIONS = ['status', 'reset', 'stall', 'cut-response', 'cut-upload', 'refuse-upload', 'expire-tokens'];
+const ACTIONS = [
+  'status',
+  'reset',
+  'stall',
+  'cut-response',
+  'cut-upload',
+  'flip-upload',
+  'refuse-upload',
+  'expire-tokens',
+];
 
 /** @throws Refusal 400 for what is no fault */
 export function faultOf(value: unknown): Fault {

@@ -262,6 +262,10 @@ async function* bodyOf(
       if ((action?.kind === 'cut-upload' || action?.kind === 'refuse-upload') && entry.receivedBytes >= action.bytes) {
         throw action.kind === 'cut-upload' ? new Cut() : new EarlyAnswer(action);
       }
+      if (action?.kind === 'flip-upload') {
+        const at = action.byte - (entry.receivedBytes - chunk.length);
+        if (at >= 0 && at < chunk.length) chunk[at] = (chunk[at] ?? 0) ^ 1;
+      }
       yield chunk;
     }
   } catch (error) {
@@ -347,8 +351,11 @@ async function send(
     if (response.destroyed) return;
     if (!response.write(bytes)) {
       await new Promise<void>((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
+        const goOn = () => {
+          response.off('drain', goOn).off('close', goOn);
+          resolve();
+        };
+        response.once('drain', goOn).once('close', goOn);
       });
     }
   }

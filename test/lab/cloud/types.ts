@@ -65,6 +65,8 @@ export type FaultAction =
   | { kind: 'cut-response'; bytes: number }
   /** The connection is reset after so many bytes of the request's body. */
   | { kind: 'cut-upload'; bytes: number }
+  /** One bit of this byte of the request's body arrives as the other. */
+  | { kind: 'flip-upload'; byte: number }
   /** So many bytes of the request's body are read, then this answer is given and the connection closed, as proxies do. */
   | { kind: 'refuse-upload'; bytes: number; status: number; body?: string | object }
   /** All tokens are made invalid before the request is looked at. */
