@@ -92,6 +92,7 @@ it.each([
   'guides/mapping.md',
   'guides/check.md',
   'guides/guide.md',
+  'guides/verify.md',
   'README.md',
 ])('runs every command of %s, and shows what it shows', async (page) => {
   const { reader, cloud } = await openPeers();
