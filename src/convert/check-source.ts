@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { UsageError, formatBytes, type Context } from '../core/index.js';
+import { HEAD_BYTES, TAIL_BYTES, contentOf } from './detect.js';
 import { qemuImg } from './qemu-img.js';
 import { MAX_DISK_BYTES, bytesAt, regularFile, sourceError, tooLarge, withFile } from './source.js';
 import type { CheckedSource, SourceFile } from './source.js';
@@ -48,22 +49,12 @@ export async function checkSource(
 
 async function detectFormat(file: SourceFile): Promise<SourceFormat | null> {
   const [head, tail] = await withFile(file.path, async (handle) => [
-    await bytesAt(handle, 0, 66 * 1024),
-    await bytesAt(handle, Math.max(0, file.bytes - SECTOR), SECTOR),
+    await bytesAt(handle, 0, HEAD_BYTES),
+    await bytesAt(handle, Math.max(0, file.bytes - TAIL_BYTES), TAIL_BYTES),
   ]);
-  const word = (at: number, length: number) => head.toString('latin1', at, at + length);
-  if (word(0, 4) === 'QFI\xfb') return 'qcow2';
-  if (word(0, 8) === 'vhdxfile') return 'vhdx';
-  if (head.length > 68 && head.readUInt32LE(64) === 0xbeda107f) return 'vdi';
-  if (word(0, 4) === 'KDMV' || word(0, 4) === 'COWD' || word(0, 8) === '\xbe\xba\xfe\xca\0\0\0\0') return 'vmdk';
-  if (/^(\xef\xbb\xbf)?\s*#\s*disk\s*descriptor/i.test(word(0, 64))) return 'vmdk';
-  if (word(0, 8) === 'conectix' || tail.toString('latin1', 0, 8) === 'conectix') return 'vpc';
-  const archive =
-    word(257, 5) === 'ustar'
-      ? 'a tar archive (an OVA?)'
-      : /^(PK\x03\x04|\x1f\x8b|\xfd7zXZ|BZh|\(\xb5\x2f\xfd)/.test(word(0, 6))
-        ? 'compressed'
-        : null;
+  const content = contentOf(head, tail);
+  if (content !== null && content !== 'tar' && content !== 'gzip' && content !== 'archive') return content;
+  const archive = content === 'tar' ? 'a tar archive (an OVA?)' : content === null ? null : 'compressed';
   const suffix = extname(file.path).toLowerCase();
   if (suffix === '.raw' || suffix === '.img') return 'raw';
   if (archive !== null)

@@ -33,6 +33,7 @@ export {
   type OnChunk,
 } from './content-hash.js';
 export { LocalBytes } from './local-bytes.js';
+export { ByteReader } from './vmdk/byte-reader.js';
 export type { LayoutOptions } from './vmdk/chain.js';
 export { deltaLayout, type DeltaLayout } from './vmdk/delta.js';
 export { flatLayout } from './vmdk/flat.js';

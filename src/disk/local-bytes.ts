@@ -17,15 +17,24 @@ export class LocalBytes implements ByteSource {
 
   /** Opens a regular file to read. Throws `file.unreadable`. */
   static async open(path: string): Promise<LocalBytes> {
-    let file: FileHandle | undefined;
+    let file: FileHandle;
     try {
       file = await open(path, 'r');
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+    return LocalBytes.of(path, file);
+  }
+
+  /** A regular file that is open already; it is this one's to close. `name` is for messages. Throws `file.unreadable`. */
+  static async of(name: string, file: FileHandle): Promise<LocalBytes> {
+    try {
       const stat = await file.stat();
       if (!stat.isFile()) throw new Error('it is no regular file');
-      return new LocalBytes(path, stat.size, file);
+      return new LocalBytes(name, stat.size, file);
     } catch (error) {
-      await file?.close();
-      throw unreadable(path, error);
+      await file.close();
+      throw unreadable(name, error);
     }
   }
 

@@ -47,10 +47,10 @@ export class ByteReader {
     }
   }
 
-  /** Takes what is there now, or waits for more; null at the end. */
-  async rest(): Promise<Buffer | null> {
+  /** Takes what is there now, at most so many bytes, or waits for more; null at the end. */
+  async rest(most = Infinity): Promise<Buffer | null> {
     if (this.#heldBytes === 0 && !(await this.#more())) return null;
-    const bytes = this.#held[0] ?? Buffer.alloc(0);
+    const bytes = (this.#held[0] ?? Buffer.alloc(0)).subarray(0, most);
     this.#drop(bytes.byteLength);
     return bytes;
   }

@@ -52,7 +52,7 @@ export function checkLinks(links: readonly VmdkLink[]): void {
         const sectors = sizes.map((size) => size / SECTOR_BYTES).join(' and ');
         throw brokenChain(`The disk of ${name} and its parent have different sizes (${sectors} sectors).`);
       }
-      const other = descriptor.extents.find(({ type }) => type !== 'VMFSSPARSE' && type !== 'SESPARSE');
+      const other = descriptor.extents.find(({ type }) => !/SPARSE$/.test(type));
       if (other)
         throw unsupported(name, `is a delta with an extent of the kind ${other.type}, which is not read in place`);
     }

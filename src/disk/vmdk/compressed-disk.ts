@@ -31,9 +31,10 @@ export interface CompressedDisk extends DiskSource {
 /**
  * Opens a stream-optimized VMDK of which any part can be read: its tables tell where the data is, so that it can be
  * written as qcow2 in one pass. Reads header, descriptor and footer; tables when they are asked for.
+ * @param data what grains are read through, where that is not the file itself (it is digested on the way)
  * @throws StackferryError `disk.unsupported`, `disk.bad_descriptor`, `disk.short_file`
  */
-export async function openStreamOptimized(file: ByteSource): Promise<CompressedDisk> {
+export async function openStreamOptimized(file: ByteSource, data: ByteSource = file): Promise<CompressedDisk> {
   const { name, bytes } = file;
   const reader = new ByteReader(frontOf(file), name);
   try {
@@ -54,7 +55,7 @@ export async function openStreamOptimized(file: ByteSource): Promise<CompressedD
     }
     const end = directoryOffset * SECTOR_BYTES + header.directoryEntries * 4;
     if (end > bytes) throw shortFile(name, bytes, end, 'its directory');
-    return new PackedDisk(file, hostedShape(header, head.readUInt32LE(8), directoryOffset, bytes), descriptor);
+    return new PackedDisk(file, data, hostedShape(header, head.readUInt32LE(8), directoryOffset, bytes), descriptor);
   } finally {
     await reader.close();
   }
@@ -68,13 +69,15 @@ class PackedDisk implements CompressedDisk {
   readonly capacityBytes: number;
   readonly descriptor: VmdkDescriptor | null;
   readonly #file: ByteSource;
+  readonly #data: ByteSource;
   readonly #shape: SparseShape;
   readonly #tables: GrainTables;
 
-  constructor(file: ByteSource, shape: SparseShape, descriptor: VmdkDescriptor | null) {
+  constructor(file: ByteSource, data: ByteSource, shape: SparseShape, descriptor: VmdkDescriptor | null) {
     this.capacityBytes = shape.capacityBytes;
     this.descriptor = descriptor;
     this.#file = file;
+    this.#data = data;
     this.#shape = shape;
     this.#tables = new GrainTables(file, '0', shape, new TableCache(16 * MIB), 4 * MIB);
   }
@@ -108,7 +111,7 @@ class PackedDisk implements CompressedDisk {
 
   async *pieces(wanted: RangeList): AsyncGenerator<DiskPiece> {
     const { grainBytes } = this.#shape;
-    const window = new FileWindow(this.#file);
+    const window = new FileWindow(this.#data);
     const waiting: Promise<DiskPiece>[] = [];
     try {
       for (const { offset, length } of wanted) {
