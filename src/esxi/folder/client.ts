@@ -1,28 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
-import { got } from 'got';
-import { StackferryError, retry, throwIfAborted, type Context } from '../../core/index.js';
-import { mayGoAway, readFailed, readLost } from '../read-error.js';
+import { StackferryError, retry, type Context } from '../../core/index.js';
+import { openBody, type OpenBody } from '../https-body.js';
+import { mayGoAway, readFailed } from '../read-error.js';
 import type { SoapTarget } from '../soap/target.js';
-import { connectionError } from '../soap/transport.js';
 import { TrustingAgent } from '../soap/trust.js';
 import { BackOff } from './back-off.js';
 import { folderUrl } from './folder-url.js';
 
 /** Above about four requests at once hosts answer 503. */
 export const MOST_REQUESTS = 4;
-const CONNECT_MS = 20_000;
-const ANSWER_MS = 120_000;
 /** A busy host is asked so often before that is an error. */
 const TRIES = 8;
 const MAX_RETRY_AFTER_MS = 120_000;
-
-export interface FolderAnswer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  /** Must be read to its end or destroyed. */
-  body: Readable;
-}
 
 /** What an answer to a range says about itself. */
 export interface ContentRange {
@@ -62,7 +51,7 @@ export class FolderClient {
    * @throws StackferryError `esxi.login_refused`, `esxi.no_permission`, `disk.locked`, `esxi.read_failed`,
    * `esxi.unreachable`, `esxi.certificate`, `esxi.overloaded`
    */
-  async get(path: string, from: number, to: number, signal: AbortSignal): Promise<FolderAnswer> {
+  async get(path: string, from: number, to: number, signal: AbortSignal): Promise<OpenBody> {
     const ctx = { ...this.#ctx, signal };
     const policy = { what: `read ${path}`, attempts: TRIES, delayMs: 1_000, maxDelayMs: 20_000, retryable };
     return retry(ctx, policy, async () => {
@@ -82,43 +71,25 @@ export class FolderClient {
     this.#agent.destroy();
   }
 
-  async #send(path: string, from: number, to: number, signal: AbortSignal): Promise<FolderAnswer> {
+  async #send(path: string, from: number, to: number, signal: AbortSignal): Promise<OpenBody> {
     const { user, password } = this.#target;
     const login = Buffer.from(`${user}:${(await password()).reveal()}`).toString('base64');
-    throwIfAborted(signal);
-    const body = got.stream(folderUrl(this.#base, path), {
+    const answer = await openBody({
+      url: folderUrl(this.#base, path),
       headers: {
-        'user-agent': 'stackferry',
-        'accept-encoding': 'identity',
         authorization: `Basic ${login}`,
         range: `bytes=${from}-${to - 1}`,
         ...(this.#cookies.size === 0 ? {} : { cookie: [...this.#cookies.values()].join('; ') }),
       },
-      retry: { limit: 0 },
-      throwHttpErrors: false,
-      followRedirect: false,
-      decompress: false,
-      agent: { https: this.#agent },
-      // A body that stands still is seen by whoever reads it: a slow taker is none.
-      timeout: { lookup: 10_000, connect: CONNECT_MS, response: ANSWER_MS },
+      target: this.#target,
+      agent: this.#agent,
       signal,
     });
-    try {
-      const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders }>((resolve, reject) => {
-        body.once('response', resolve);
-        body.once('error', reject);
-      });
-      // From here on an error is the reader's to hear of.
-      body.on('error', () => undefined);
-      this.#keepCookies(response.headers['set-cookie'] ?? []);
-      return { status: response.statusCode, headers: response.headers, body };
-    } catch (error) {
-      throwIfAborted(signal);
-      throw connectionError(error, this.#target);
-    }
+    this.#keepCookies(answer.headers['set-cookie'] ?? []);
+    return answer;
   }
 
-  #refused(path: string, { status, headers }: FolderAnswer): StackferryError {
+  #refused(path: string, { status, headers }: OpenBody): StackferryError {
     const details = { status, path };
     const { user, host } = this.#target;
     if (status === 401) {
@@ -173,36 +144,4 @@ export function contentRange(headers: IncomingHttpHeaders): ContentRange | null 
   const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
   if (!match) return null;
   return { from: Number(match[1] ?? 0), total: match[2] === '*' ? null : Number(match[2]) };
-}
-
-/**
- * Gives a body's bytes as they come. Throws `esxi.connection_lost` where it breaks off or stands still for two minutes;
- * only the waiting for bytes counts, not what the taker does with them.
- */
-export async function* bytesOf(body: Readable, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const pieces = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  const watch = { stalled: false };
-  try {
-    for (;;) {
-      const timer = setTimeout(() => {
-        watch.stalled = true;
-        body.destroy();
-      }, ANSWER_MS);
-      let next: IteratorResult<Buffer>;
-      try {
-        next = await pieces.next();
-      } catch (error) {
-        throwIfAborted(signal);
-        throw readLost(path, watch.stalled ? `: no byte for ${ANSWER_MS / 1000} s` : 'before its end', error);
-      } finally {
-        clearTimeout(timer);
-      }
-      throwIfAborted(signal);
-      if (watch.stalled) throw readLost(path, `: no byte for ${ANSWER_MS / 1000} s`);
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    body.destroy();
-  }
 }

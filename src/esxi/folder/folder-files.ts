@@ -1,7 +1,8 @@
 import { StackferryError, type Context } from '../../core/index.js';
 import type { FileProbe, FileRequest } from '../export/index.js';
 import type { FileDoor } from '../read/index.js';
-import { MOST_REQUESTS, bytesOf, contentRange, type FolderClient } from './client.js';
+import { bytesOf } from '../https-body.js';
+import { MOST_REQUESTS, contentRange, type FolderClient } from './client.js';
 import { folderStreams, readRange } from './folder-stream.js';
 
 const SECTOR_BYTES = 512;

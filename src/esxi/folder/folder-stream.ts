@@ -1,7 +1,8 @@
 import type { Context } from '../../core/index.js';
 import type { FileRead, OpenStream, RangeStream, RemoteFile, Taker } from '../read/index.js';
 import { readFailed, readLost, readMissing } from '../read-error.js';
-import { bytesOf, contentRange, type FolderClient } from './client.js';
+import { bytesOf } from '../https-body.js';
+import { contentRange, type FolderClient } from './client.js';
 
 /** What both kinds of streams have in common: no word goes out before bytes are to be taken, and a kill ends it all. */
 abstract class FolderStream implements RangeStream {

@@ -119,6 +119,11 @@ export class SoapSession {
     }
   }
 
+  /** A call that gives something back: sent once, also after an interruption, and not waited for longer than this. */
+  giveBack(call: SoapCall, timeoutMs: number): Promise<Element> {
+    return this.#send(call, AbortSignal.timeout(timeoutMs));
+  }
+
   /** Logs out and closes the connections; whatever goes wrong with that is only noted. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -126,9 +131,8 @@ export class SoapSession {
     if (this.#timer) clearInterval(this.#timer);
     try {
       if (this.#epoch > 0 && this.#content) {
-        // Not the context's signal: after Ctrl-C the session is to be given back, too.
-        const signal = AbortSignal.timeout(LOGOUT_MS);
-        await this.#send({ method: 'Logout', on: this.#content.sessionManager, what: 'end the session' }, signal);
+        const call = { method: 'Logout', on: this.#content.sessionManager, what: 'end the session' };
+        await this.giveBack(call, LOGOUT_MS);
       }
     } catch (error) {
       this.#ctx.log.debug('logout failed', { host: this.name, error: String(error) });
