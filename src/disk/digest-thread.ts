@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { deferred, type Deferred } from '../core/index.js';
 import { releaseChunkBuffer, retainChunkBuffer, sharedMemoryOf } from './chunk-buffers.js';
 
-/** Bytes that may wait for the thread; whoever gives more waits. */
+/** Bytes that may wait for the thread, a chunk; whoever gives more waits, so that it has the next one before it. */
 const MOST_WAITING = 4 * 1024 ** 2;
 const ZERO_BYTES = 1024 ** 2;
 /** States after zeros from the beginning are kept for multiples of this, up to a chunk: that of a partly empty one. */
@@ -82,7 +82,7 @@ class HashThread {
       if (next?.shared) releaseChunkBuffer(next.shared);
       next?.answer.resolve(answer.digests ?? []);
       if (this.#line.length === 0) this.#worker.unref();
-      if (this.#waiting < MOST_WAITING) this.#room?.resolve();
+      if (this.#waiting <= MOST_WAITING) this.#room?.resolve();
     });
     this.#worker.on('error', (error) => {
       this.#fail(error);
@@ -126,7 +126,7 @@ class HashThread {
 
   /** Waits until the thread has caught up. */
   async room(): Promise<void> {
-    while (this.#waiting >= MOST_WAITING) {
+    while (this.#waiting > MOST_WAITING) {
       if (this.#failure) throw this.#failure;
       this.#room = deferred();
       await this.#room.promise;

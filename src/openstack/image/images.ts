@@ -229,7 +229,8 @@ export function imagesOf(service: Service): Images {
   return images;
 }
 
-const ZEROS = Buffer.alloc(MIB);
+/** Never written to, so the kernel keeps one page of it. */
+const ZEROS = Buffer.alloc(4 * MIB);
 
 /** Gives buffers back once the connection has taken all of them in, however it was cut on its way there. */
 class Outgoing {
