@@ -10,8 +10,8 @@ import type { CommandResult, RunOptions, RunningCommand } from './shell.js';
 const STDERR_LIMIT = 64 * 1024;
 const DEFAULT_MAX_BYTES = 64 * 1024 ** 2;
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** What is read ahead of the consumer; ssh2 holds up to 2 MiB more, its channel window. */
-const READ_AHEAD = 256 * 1024;
+/** Packets of up to 32 KiB that are read ahead of the consumer; ssh2 holds up to 2 MiB more, its channel window. */
+const READ_AHEAD = 8;
 
 /**
  * The channel's stdout as a plain stream. ssh2's own channel never errors when it is destroyed or cut, and closes
@@ -23,7 +23,8 @@ class Output extends Readable {
   #ended = false;
 
   constructor(channel: ClientChannel, abandon: () => void) {
-    super({ highWaterMark: READ_AHEAD });
+    // Packet by packet: a plain stream would copy those that wait together into one buffer.
+    super({ objectMode: true, highWaterMark: READ_AHEAD });
     this.#channel = channel;
     this.#abandon = abandon;
     // A reader that looks away for a moment must not bring the program down; whoever pipes sees the error.
