@@ -92,6 +92,41 @@ describe.runIf(isRoot)('migrate --via cinder, as root', () => {
     },
   );
 
+  test('--dry-run shows what os-brick says of this machine, and changes nothing', async () => {
+    const lab = await peers.lab();
+    const ended = await lab.run([...VIA, '--dry-run'], BRICK);
+    expect(ended.code, ended.stderr).toBe(0);
+    const { calls } = JSON.parse(ended.stdout) as { calls: { path: string; body: unknown }[] };
+    const made = calls.filter(({ path }) => path.endsWith('/attachments'));
+    expect(made).toHaveLength(2);
+    expect(made[0]?.body).toMatchObject({ attachment: { connector: { host: 'converter', ip: '127.0.0.1' } } });
+    expect(lab.cloud.changingRequests()).toEqual([]);
+  });
+
+  test('rollback --dry-run lists the attachment that a killed run left, and no folder that is not there', async () => {
+    const lab = await peers.lab();
+    await killed(lab, 'after', /"made".*"attachment"/);
+    const [run = ''] = await readdir(join(lab.stateDir, 'runs'));
+    const ended = await lab.run(['rollback', run, '--dry-run', '-f', 'json'], BRICK);
+    expect(ended.code, ended.stderr).toBe(0);
+    const { calls } = JSON.parse(ended.stdout) as { calls: { method: string; path: string }[] };
+    const [attachment] = lab.cloud.state.attachments;
+    expect(calls.map(({ method, path }) => `${method} ${path.replace(/^.*\/(?=attachments|volumes)/, '')}`)).toEqual([
+      `DELETE attachments/${attachment?.id ?? ''}`,
+      ...lab.cloud.state.volumes.map(({ id }) => `DELETE volumes/${id}`).reverse(),
+    ]);
+  });
+
+  test('the guide of such a run makes no image, and says how the disk gets onto its volume', async () => {
+    const lab = await peers.lab();
+    const { run } = resultOf(await lab.run(VIA, BRICK));
+    const ended = await lab.run(['guide', '--run', run]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stdout).not.toContain('openstack image create');
+    expect(ended.stdout).toContain('openstack server add volume "$CONVERTER" "$VOLUME0"');
+    expect(ended.stdout).toContain('qemu-img convert -n -f vmdk -O raw scsi0-0/web01.vmdk "$DEVICE0"');
+  });
+
   test('a volume that holds what was there before: zeros are made where the disk has none of its own', async () => {
     const lab = await peers.lab();
     await killed(lab, 'after', /"made".*"attachment"/);
@@ -128,4 +163,14 @@ test('auto stays with images on a machine that is no server of the cloud, and sa
   expect(JSON.parse(ended.stdout)).toMatchObject({
     via: { way: 'glance', reason: 'this machine is no server of the project', server_id: null },
   });
+});
+
+test('guide --via cinder is of a server of the project, and asks nothing of this machine', async () => {
+  const lab = await peers.lab();
+  const args = ['guide', '--vm', 'web01', '--network', 'VM Network=lab-net', '--via', 'cinder', '-f', 'sh'];
+  const ended = await lab.run(args);
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(ended.stdout).toContain('tr A-Z a-z < /sys/class/dmi/id/product_uuid');
+  expect(ended.stdout).not.toContain('openstack image create');
+  expect(lab.cloud.changingRequests()).toEqual([]);
 });
