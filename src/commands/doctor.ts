@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Command } from 'commander';
+import { UsageError } from '../core/index.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
-import { addFormat, formatSchema, read } from './options/parse.js';
+import { addDryRun, dryRunSchema } from './options/dry-run.js';
+import { addFormat, collect, formatSchema, read, wholeNumber } from './options/parse.js';
 import { addSourceOptions, sourceSchema } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 
@@ -11,6 +13,10 @@ const schema = z.object({
   ...formatSchema.shape,
   ...sourceSchema.shape,
   ...targetSchema.shape,
+  ...dryRunSchema.shape,
+  cleanup: z.boolean().default(false),
+  run: z.array(z.string()).optional(),
+  timeoutSnapshot: z.number().optional(),
 });
 
 export function register(program: Command, app: App): void {
@@ -19,8 +25,21 @@ export function register(program: Command, app: App): void {
     .summary('what works from here: converter, host, cloud')
     .description(
       'Checks this machine (Node, qemu-img, free space), the host (version, licence, SSH, shell time-outs, read rate) and the ' +
-        'cloud (login, services, quota), and says what is missing. Changes nothing. Exit code 1 when something does not work.',
+        'cloud (login, services, quota), and says what is missing. Changes nothing. Exit code 1 when something does not work. ' +
+        'With --cleanup it does another thing: it removes what copies of running VMs left on the host when they were killed.',
+    )
+    .option('--cleanup', 'remove snapshots and clones that copies of running VMs left on the host; asks first')
+    .option(
+      '--run <id>',
+      'with --cleanup (repeatable): also what this run left, which this machine does not know',
+      collect,
+    )
+    .option(
+      '--timeout-snapshot <seconds>',
+      'with --cleanup: how long removing a snapshot may take, 3600 if unset',
+      wholeNumber(1),
     );
+  addDryRun(command);
   addFormat(command);
   addSourceOptions(command);
   addTargetOptions(command);
@@ -30,6 +49,7 @@ export function register(program: Command, app: App): void {
 Examples:
   $ stackferry doctor
   $ stackferry doctor --esxi esx1 --os-cloud scs
+  $ stackferry doctor --cleanup --dry-run --esxi esx1
 `,
   );
   command.action(() => act(command, app));
@@ -37,6 +57,17 @@ Examples:
 
 async function act(command: Command, app: App): Promise<void> {
   const options = read(command, schema);
+  if (options.cleanup) {
+    const [{ withTools }, { cleanup }] = await Promise.all([import('./tools.js'), import('./doctor-cleanup.js')]);
+    await withTools(app, options, (tools) => cleanup(tools, options));
+    return;
+  }
+  const lone = [
+    ['--dry-run', options.dryRun],
+    ['--run', options.run],
+    ['--timeout-snapshot', options.timeoutSnapshot],
+  ].find(([, value]) => value !== undefined && value !== false);
+  if (lone) throw new UsageError(`${String(lone[0])} goes with --cleanup.`);
   const [{ withTools }, checks, { render }] = await Promise.all([
     import('./tools.js'),
     import('./doctor-checks.js'),

@@ -45,7 +45,8 @@ export async function cloneDisk(
   const { exitCode, stderr } = await running.finished;
   throwIfAborted(ctx.signal);
   if (exitCode === 0) return;
-  const why = exitCode === null ? 'the connection was lost' : lastLine(`${said}\n${stderr}`);
+  const why =
+    exitCode === null ? 'the connection was lost' : lastLine(`${said}\n${stderr}`.replace(/Clone: +\d+% done\.?/g, ''));
   throw new StackferryError('esxi.clone_failed', `Disk ${label} could not be cloned on the host: ${why}.`, {
     hint: /no space/i.test(why)
       ? 'Free space on the datastore, or name another with --clone-datastore NAME.'

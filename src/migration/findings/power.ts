@@ -25,7 +25,7 @@ export const power: FindingRule = {
         return [
           finding('vm.powered_on', 'blocker', 'vm', {
             message: 'The VM is running.',
-            remedy: `Shut the guest down (on the host: vim-cmd vmsvc/power.shutdown ${id}), or let stackferry do it with --power-off.`,
+            remedy: `Shut the guest down (on the host: vim-cmd vmsvc/power.shutdown ${id}), or let stackferry do it with --power-off. A copy of it as it runs, which is no move: stackferry export --while-running.`,
           }),
         ];
       case 'suspended':

@@ -100,6 +100,16 @@ export class RunStore {
     return open;
   }
 
+  /** Opens a run to note what became of something it made; no session of it begins. */
+  async amend(run: string): Promise<OpenRun> {
+    return this.#open(run, this.paths(run));
+  }
+
+  /** Whether there is a run of this id whose journal can be written to. */
+  async has(run: string): Promise<boolean> {
+    return stateOf(await readJournal(this.paths(run).journal).catch(() => []), run) !== null;
+  }
+
   /** The state of every run that can be read, oldest first. */
   async list(): Promise<RunState[]> {
     return (await this.survey()).runs;
