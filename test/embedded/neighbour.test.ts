@@ -105,7 +105,7 @@ describe('--low-priority', () => {
   test('reads by one stream, behind all other programs, and says so', async () => {
     const lab = await peers.lab();
     const running = lab.start(exportArgs('large', '--low-priority', '--bandwidth', '30MiB/s'));
-    await expect.poll(() => running.stderr(), { timeout: 30_000 }).toContain('share of the host');
+    await expect.poll(() => running.stderr(), { timeout: 120_000 }).toContain('share of the host');
     expect(new Set(niceOf(running.child.pid ?? 0))).toEqual(new Set([19]));
     const ended = await running.ended;
     expect(ended.code, ended.stderr).toBe(0);

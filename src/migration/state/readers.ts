@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { StackferryError, makeFolders, messageOf, orNothing } from '../../core/index.js';
 import { isAlive, thisProcess } from './process.js';
-import { writeAtomic } from './store.js';
 
 /**
  * Who reads from a host now: a file `PID.STARTED.WORD` for each disk that is being read, in one folder for the host. It
@@ -47,7 +46,8 @@ export async function joinReaders(folder: string, claim: ReaderClaim): Promise<R
   const own = join(folder, name);
   try {
     await makeFolders(folder, 0o700);
-    await writeAtomic(own, JSON.stringify(claim));
+    // One that a crash left half written is there all the same; a name of its own for the time would stay behind.
+    await writeFile(own, JSON.stringify(claim), { flag: 'wx', mode: 0o600 });
   } catch (error) {
     throw new StackferryError('state.unusable', `The state directory cannot be used: ${own}: ${messageOf(error)}`, {
       hint: 'Set STACKFERRY_STATE_DIR to a folder of yours on a disk with room.',
