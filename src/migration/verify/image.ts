@@ -36,7 +36,7 @@ export async function checkImage(
         onBytes(chunk.length);
       }
     });
-    const digest = algorithm === undefined ? null : ((await thread.digest())[algorithm] ?? null);
+    const digest = algorithm === undefined ? null : (await thread.digest())[algorithm];
     const contentHash = raw === null ? null : await raw.contentHash();
     const capacityBytes = image.capacity_bytes;
     const check = compared(subject, { capacityBytes, contentHash, marks: raw?.marks ?? null, format }, expected);
@@ -47,7 +47,7 @@ export async function checkImage(
     if (sized !== null) return differs({ ...check, compared: by }, sized);
     if (image.hash_value === null) return check;
     if (digest !== image.hash_value)
-      return differs({ ...check, compared: by }, `its ${by} is not that of what was sent`);
+      return differs({ ...check, compared: by }, `its ${algorithm ?? ''} is not that of what was sent`);
     if (shown && shown !== image.hash_value) {
       return differs(
         { ...check, compared: by },

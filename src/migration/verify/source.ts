@@ -2,7 +2,6 @@ import { ChunkMarks, DiskHasher, releaseChunkBuffer } from '../../disk/index.js'
 import { withProgress } from '../steps/progress.js';
 import { openDisk } from '../steps/reading.js';
 import { earlierTokens, readSourceFiles } from '../steps/source.js';
-import { fileTokens } from '../steps/source-state.js';
 import { sourceVm, type RunContext } from '../steps/step.js';
 import { compared, notVerified, type Check, type Expected, type Subject } from './check.js';
 
@@ -44,7 +43,7 @@ export async function checkSourceDisk(
     marks.noteRest();
     const check = compared(subject, { capacityBytes, contentHash, marks, format: plan.kind }, expected);
     const before = earlierTokens(rc) ?? {};
-    const touched = fileTokens(plan).find(([path, token]) => before[path] !== undefined && before[path] !== token);
+    const touched = plan.tokens.find(([path, token]) => before[path] !== undefined && before[path] !== token);
     if (check.state !== 'differs' || touched === undefined) return check;
     return { ...check, reason: `${check.reason ?? ''}; ${touched[0]} was written to since the run read it` };
   } finally {

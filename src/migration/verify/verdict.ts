@@ -18,7 +18,7 @@ export function verdictOf(checks: readonly Check[]): Verdict {
     (check) => !answered.has(keyOf(check)) && (check.side !== 'file' || check.state === 'not_verified'),
   );
   if (isOpen) return { state: 'not_verified', exitCode: 3 };
-  return has('read') ? { state: 'read', exitCode: 0 } : { state: 'equal', exitCode: 0 };
+  return { state: has('equal') ? 'equal' : 'read', exitCode: 0 };
 }
 
 function keyOf({ run, label, side }: Check): string {
