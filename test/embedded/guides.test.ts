@@ -93,6 +93,7 @@ it.each([
   'guides/check.md',
   'guides/guide.md',
   'guides/verify.md',
+  'guides/running-vm.md',
   'README.md',
 ])('runs every command of %s, and shows what it shows', async (page) => {
   const { reader, cloud } = await openPeers();

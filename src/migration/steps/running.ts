@@ -42,13 +42,12 @@ export function clonesOf(state: Planned): string | null {
   return clones.safeParse(state.plan.get(CLONES)).data?.folder ?? null;
 }
 
-/** The disks as they are read: the VM's own, or their clones. */
+/** The disks as they are read: their clones while there are some, else the VM's own. */
 export function disksToRead(state: RunState): DiskRecord[] {
   const source = needSection(state, 'source');
   const disks = source.vm.disks.filter((disk) => source.labels.includes(disk.label));
-  if (runningOf(state) === null) return disks;
   const folder = clonesOf(state);
-  if (folder === null) throw new Error(`run ${state.run} has no clones to read`);
+  if (folder === null) return disks;
   return disks.map((disk) => {
     const path = clonePath(folder, disk.label);
     return { ...disk, path, chain: [path] };
