@@ -91,7 +91,8 @@ export function faultError(
   const why = meaning?.why ?? (said === '' ? fault.name : said);
   return new StackferryError(meaning?.code ?? 'esxi.fault', `The host would not ${what}: ${why} (${fault.name}).`, {
     hint: meaning?.hint ?? 'Look at the object and the recent tasks in the host client.',
-    details: { fault: fault.name, said, operation },
+    // Where it is known what is meant, a host's own words add nothing, and might repeat what was sent.
+    details: { fault: fault.name, said: meaning?.why === undefined ? said : null, operation },
   });
 }
 

@@ -82,11 +82,12 @@ export class SoapTransport {
       retry: { limit: 0 },
       throwHttpErrors: false,
       followRedirect: false,
-      // One of its own: got leaves its listener on it.
-      signal: AbortSignal.any([signal]),
       agent: { https: this.#agent },
       timeout: { lookup: 10_000, connect: 20_000, socket: SILENCE_MS, response: SILENCE_MS },
     });
+    // Not by got's own option: it goes on listening to the signal when the request is long over, and fails then.
+    const stop = () => request.destroy(new InterruptedError());
+    signal.addEventListener('abort', stop, { once: true });
     let status = 0;
     request.once('response', (response: { statusCode: number; headers: { 'set-cookie'?: string[] } }) => {
       status = response.statusCode;
@@ -94,13 +95,14 @@ export class SoapTransport {
     });
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of request) {
-      size += (chunk as Buffer).length;
-      if (size > MAX_ANSWER_BYTES) {
-        request.destroy();
-        throw badAnswer(`it is larger than ${formatBytes(MAX_ANSWER_BYTES)}`);
+    try {
+      for await (const chunk of request) {
+        size += (chunk as Buffer).length;
+        if (size > MAX_ANSWER_BYTES) throw badAnswer(`it is larger than ${formatBytes(MAX_ANSWER_BYTES)}`);
+        chunks.push(chunk as Buffer);
       }
-      chunks.push(chunk as Buffer);
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
     return { status, body: Buffer.concat(chunks).toString('utf8') };
   }
