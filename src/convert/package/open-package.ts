@@ -182,7 +182,7 @@ async function open(given: MemberBytes, main: string, around: () => Promise<Fold
     const base = { name: given.name, given, main };
     if (contentOf(head, Buffer.alloc(0)) === 'tar') return await openOva(given);
     const text = textOf(head);
-    if (text !== null && /^\s*<(\?xml|!--|[\w-]+:?Envelope)/.test(text)) {
+    if (text !== null && /^\s*<(\?xml|!|[\w-]*:?\w*Envelope)/.test(text)) {
       return await openOvf({ ...base, kind: 'ovf', folder: await around() }, await whole(given, MAX_OVF_BYTES));
     }
     if (
