@@ -1,11 +1,11 @@
 import { UsageError } from '../core/index.js';
-import { SNAPSHOT_TIMEOUT_MS } from '../migration/steps/running.js';
+import { SNAPSHOT_TIMEOUT_MS } from '../esxi/clone/names.js';
 import type { Column, Format } from '../ui/index.js';
 import type { GlobalOptions } from './options/global.js';
 import { sourceTarget, type SourceOptions } from './options/source.js';
 import type { Tools } from './tools.js';
 
-export interface CleanupOptions extends SourceOptions, GlobalOptions {
+interface CleanupOptions extends SourceOptions, GlobalOptions {
   format: Format;
   dryRun: boolean;
   run?: string[] | undefined;

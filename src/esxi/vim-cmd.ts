@@ -12,7 +12,7 @@ export interface VimAnswer {
   exitCode: number;
 }
 
-export interface VimOptions extends StreamOptions {
+interface VimOptions extends StreamOptions {
   /** Further words behind the id. */
   words?: readonly (string | number)[];
   /** It changes something, so it is never sent twice. */

@@ -6,7 +6,7 @@ import { HOST_STEP, undisturbed } from './steps/release.js';
 
 /** What copies of running VMs have left on a host: found by our names, joined with the runs of this machine. */
 
-export interface Leftover {
+interface Leftover {
   kind: 'snapshot' | 'clone';
   /** Of the snapshot; of the folder, in datastore form. */
   name: string;

@@ -2,6 +2,7 @@ import { quoteForHint } from '../core/index.js';
 import { runResult, type RunResult } from './result.js';
 import type { RunState } from './state/fold.js';
 import { phases, type Phase } from './steps/list.js';
+import { runningOf } from './steps/running.js';
 import { section } from './steps/step.js';
 import { transferOf } from './steps/transfer.js';
 
@@ -30,6 +31,8 @@ export function nextCommand(state: RunState, worker: number | null = null): stri
   if (own.includes('export') && !isComplete(state, 'export')) return exportCommand(state);
   const next = own.find((phase) => !isComplete(state, phase));
   if (next === undefined) return null;
+  // No server is made of a copy of a VM that ran on.
+  if (next === 'server' && runningOf(state) !== null) return null;
   const partial = next !== 'convert' && isPartial(state) ? ' --partial' : '';
   return `stackferry ${next} --run ${run}${partial}`;
 }
@@ -44,9 +47,18 @@ export function exportCommand(state: RunState): string | null {
     ...(source.user === 'root' ? [] : [`--esxi-user ${quoteForHint(source.user)}`]),
     ...(leftOut(state).length === 0 ? [] : source.labels.map((label) => `--disk ${quoteForHint(label)}`)),
     ...(source.ownDir ? [] : [`--output ${quoteForHint(source.outputDir)}`]),
+    ...runningWords(state),
     ...(transferOf(state) === 'file' ? [`--disk-format ${section(state, 'images')?.[0]?.format ?? 'raw'}`] : []),
   ];
   return `stackferry export ${words.join(' ')}`;
+}
+
+function runningWords(state: RunState): string[] {
+  const how = runningOf(state);
+  if (how === null) return [];
+  const { quiesce, datastore } = how;
+  const where = datastore === null ? [] : [`--clone-datastore ${quoteForHint(datastore)}`];
+  return ['--while-running', ...(quiesce ? ['--quiesce'] : []), ...where];
 }
 
 function isPhase(command: string): command is Phase {

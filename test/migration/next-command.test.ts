@@ -9,6 +9,11 @@ import { disk, vm } from './sample-vm.js';
 
 const folder = temporaryFolders();
 const two = vm({ disks: [disk(), disk({ label: 'scsi0:1' })] });
+const asItRan = {
+  kind: 'plan',
+  section: 'running',
+  value: { quiesce: true, datastore: 'the spare', timeout_ms: 1000 },
+};
 const session = (command: string) => ({ kind: 'session', pid: 1, command });
 const all = (prefix: string) => [done(`${prefix}:scsi0:0`), done(`${prefix}:scsi0:1`)];
 
@@ -54,6 +59,19 @@ describe('what goes on with a run', () => {
         lines: [closed('failed')],
       },
       "stackferry export --vm id:12 --esxi esx1.lan --disk scsi0:1 --output '/srv/my disks'",
+    ],
+    [
+      'half copied while the VM ran',
+      { command: 'export', host: 'esx1.lan', outputDir: '/srv/a', lines: [asItRan, closed('failed')] },
+      "stackferry export --vm id:12 --esxi esx1.lan --output /srv/a --while-running --quiesce --clone-datastore 'the spare'",
+    ],
+    [
+      'with volumes of a VM that ran on',
+      {
+        command: 'export',
+        lines: [asItRan, ...copy, ...all('convert'), ...all('image'), ...all('volume'), closed('ready')],
+      },
+      null,
     ],
     [
       'some disks only',

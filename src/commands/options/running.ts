@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Command } from 'commander';
 import { UsageError } from '../../core/index.js';
-import { SNAPSHOT_TIMEOUT_MS, type RunningSection } from '../../migration/steps/running.js';
+import { SNAPSHOT_TIMEOUT_MS } from '../../esxi/clone/names.js';
+import type { RunningSection } from '../../migration/steps/running.js';
 import { wholeNumber } from './parse.js';
 
 /** How a VM is copied while it runs. */

@@ -10,6 +10,9 @@ const FILE = /^(?:(?:ide|scsi|sata|nvme)\d+-\d+(?:-flat)?\.vmdk|\.lck-[0-9a-f]{1
 /** Description of a snapshot of ours. */
 export const SNAPSHOT_DESCRIPTION = 'Made by stackferry to copy this VM while it runs; removed when the copy is made.';
 
+/** Taking a snapshot is a matter of seconds, merging one of minutes; of a large delta it may be an hour. */
+export const SNAPSHOT_TIMEOUT_MS = 3_600_000;
+
 export function hostName(run: string, turn: number): string {
   return `stackferry-${run}-${turn}`;
 }

@@ -10,7 +10,7 @@ export interface VmName {
   name: string;
 }
 
-export interface SnapshotRequest {
+interface SnapshotRequest {
   vm: VmName;
   /** Of the snapshot. */
   name: string;

@@ -14,7 +14,7 @@ function cloneBytes(disk: DiskRecord): number {
   return disk.allocated_bytes ?? disk.capacity_bytes ?? 0;
 }
 
-export interface CloneSpace {
+interface CloneSpace {
   /** Name of the datastore that takes the clones. */
   datastore: string;
   /** What they take there at most. */

@@ -1,7 +1,7 @@
 import { messageOf, type Context } from '../../core/index.js';
-import { removeFolder, removeSnapshot } from '../../esxi/clone/index.js';
+import { SNAPSHOT_TIMEOUT_MS, removeFolder, removeSnapshot } from '../../esxi/clone/index.js';
 import type { MadeResource } from '../state/fold.js';
-import { CLONES, SNAPSHOT_TIMEOUT_MS, clonesOf, runningOf } from './running.js';
+import { CLONES, clonesOf, runningOf } from './running.js';
 import { sourceVm, type PlannedCall, type RunContext } from './step.js';
 
 /** The step that makes things on the host. */

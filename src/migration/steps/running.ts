@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { StackferryError, quoteForHint } from '../../core/index.js';
-import { cloneFile } from '../../esxi/clone/index.js';
+import { cloneFile } from '../../esxi/clone/names.js';
 import type { DiskRecord } from '../../esxi/index.js';
 import type { RunState } from '../state/fold.js';
 import { needSection } from './step.js';
@@ -21,9 +21,6 @@ const running = z.object({
   timeout_ms: z.number(),
 });
 export type RunningSection = z.infer<typeof running>;
-
-/** Taking a snapshot is a matter of seconds, merging one of minutes; of a large delta it may be an hour. */
-export const SNAPSHOT_TIMEOUT_MS = 3_600_000;
 
 const clones = z.object({
   /** Their folder, in datastore form. */
