@@ -1,5 +1,6 @@
 /** An ESXi host over SSH: its inventory, the power of its VMs, and what `doctor` asks. */
 export type { ReadRate, ShellTimeouts } from './about.js';
+export type { DiskDoor, OpenDisk, SourceDisk, SourceDisks } from './disk-door.js';
 export { hostOver, openHost, type EsxiHost, type InventoryOptions } from './host.js';
 export { absolutePath } from './inventory/paths.js';
 export type {

@@ -12,7 +12,7 @@ import type { EsxiHost, Inventory, VmRecord } from '../../esxi/index.js';
 import { withProgress } from './progress.js';
 import { HOST_STEP, leftOnHost, releaseHost, undisturbed } from './release.js';
 import { CLONES, clonePath, clonesOf, runningOf, type RunningSection } from './running.js';
-import { exportPlan, forgetRead, takeTokens } from './source.js';
+import { sourceDisks, forgetRead, takeTokens } from './source.js';
 import { needSection, sourceVm, type PlannedCall, type RunContext, type Step } from './step.js';
 
 /**
@@ -47,7 +47,7 @@ export function releaseStep(state: RunContext['state'], readers: readonly string
     needs: [HOST_STEP, ...readers],
     run: async (rc) => {
       try {
-        await (await rc.host()).disks.recheck(await exportPlan(rc), rc.ctx);
+        await (await sourceDisks(rc)).recheck(rc.ctx);
       } catch (error) {
         if (!isCode(error, 'vm.changed_during_copy')) throw error;
         throw new StackferryError('esxi.clone_changed', `The clones of ${vm.name} are not those that were read.`, {
@@ -64,9 +64,9 @@ export function releaseStep(state: RunContext['state'], readers: readonly string
 /** The plan of the clones that an earlier session left whole; null where there are none that are as it knew them. */
 async function earlierClones(rc: RunContext) {
   if (clonesOf(rc.state) === null) return null;
-  delete rc.cache.exportPlan;
+  delete rc.cache.disks;
   try {
-    const plan = await exportPlan(rc);
+    const plan = await sourceDisks(rc);
     await takeTokens(rc, plan);
     return plan;
   } catch (error) {
@@ -93,8 +93,8 @@ async function makeClones(rc: RunContext) {
   await releaseSnapshot(rc, host, vm, how);
   await rc.record({ kind: 'plan', section: CLONES, value: { folder } });
   for (const label of labels) await forgetRead(rc, label);
-  delete rc.cache.exportPlan;
-  const plan = await exportPlan(rc);
+  delete rc.cache.disks;
+  const plan = await sourceDisks(rc);
   assertSizes(vm, plan.disks);
   await takeTokens(rc, plan);
   return plan;

@@ -12,7 +12,7 @@ import {
   writeError,
   type Filled,
 } from '../../disk/index.js';
-import type { DiskPlan } from '../../esxi/export/index.js';
+import type { SourceDisk } from '../../esxi/index.js';
 import { convertResult, imagePath, type ConvertResult } from './convert.js';
 import { filesStand } from './export.js';
 import { imageTarget } from './image-target.js';
@@ -76,12 +76,12 @@ export function diskFileStep(state: RunContext['state'], label: string): Step {
 
 class ImageFileWriter {
   readonly #rc: RunContext;
-  readonly #disk: DiskPlan;
+  readonly #disk: SourceDisk;
   readonly #image: EncodedImage;
   readonly #path: string;
   readonly #part: string;
 
-  constructor(rc: RunContext, disk: DiskPlan, image: EncodedImage, path: string) {
+  constructor(rc: RunContext, disk: SourceDisk, image: EncodedImage, path: string) {
     this.#rc = rc;
     this.#disk = disk;
     this.#image = image;

@@ -5,7 +5,7 @@ import { formatBytes } from '../../core/index.js';
 import { hashImage, type GuestViewHash } from '../../convert/index.js';
 import { diskFolder } from '../../esxi/export/index.js';
 import { beginReading } from './reading.js';
-import { exportPlan, readSourceFiles } from './source.js';
+import { sourceDisks, readSourceFiles } from './source.js';
 import { needSection, type RunContext, type Step } from './step.js';
 
 export const exportResult = z.object({
@@ -40,15 +40,14 @@ export function exportStep(state: RunContext['state'], label: string): Step {
       return Promise.resolve([{ step: `export:${label}`, service: 'local', method: 'WRITE', path, body }]);
     },
     run: async (rc) => {
-      const plan = await exportPlan(rc);
+      const plan = await sourceDisks(rc);
       const disk = plan.disks.find((item) => item.label === label);
       if (!disk) throw new Error(`no plan for disk ${label}`);
-      const host = await rc.host();
       const reading = await beginReading(rc, disk);
       const { sha256, trustMap } = rc.settings;
       const options = { streams: 4, ...reading.options, sha256, trustMap };
-      const copied = await readSourceFiles(rc, () => host.disks.copy(disk, source.outputDir, rc.ctx, options)).finally(
-        () => reading.end(),
+      const copied = await readSourceFiles(rc, () => disk.copy(source.outputDir, rc.ctx, options)).finally(() =>
+        reading.end(),
       );
       // The guest's view of a chain is in no single file: qemu reads its links as one disk, after each was checked.
       const hashed = copied.contentHash === null ? await hashChain(rc, copied.descriptorPath, label) : null;

@@ -1,16 +1,16 @@
 import type { DiskPiece, RangeList } from '../../disk/index.js';
-import type { DiskPlan } from '../../esxi/export/index.js';
+import type { SourceDisk } from '../../esxi/index.js';
 import type { ReadOptions } from '../../esxi/read/index.js';
 import { readersFolder } from '../state/readers.js';
 import { Courtesy } from './courtesy.js';
 import { datastoresOf, readingWords } from './limits.js';
 import { ReadingShare } from './share.js';
-import { exportPlan, readSourceFiles } from './source.js';
+import { sourceDisks, readSourceFiles } from './source.js';
 import { needSection, type RunContext } from './step.js';
 
 /** A disk of the run's VM that is about to be read from the host. */
 export interface OpenedDisk {
-  plan: DiskPlan;
+  plan: SourceDisk;
   /** What may hold something else than zeros. */
   data: RangeList;
   /** Reads ranges of it, as this run reads. */
@@ -19,12 +19,11 @@ export interface OpenedDisk {
 
 /** Looks where the data of a disk lies; what was relied upon is told in the debug log. */
 export async function openDisk(rc: RunContext, label: string): Promise<OpenedDisk> {
-  const plan = (await exportPlan(rc)).disks.find((item) => item.label === label);
+  const plan = (await sourceDisks(rc)).disks.find((item) => item.label === label);
   if (!plan) throw new Error(`no plan for disk ${label} of ${needSection(rc.state, 'source').vm.name}`);
-  const { disks } = await rc.host();
-  const remote = await readSourceFiles(rc, () => disks.open(plan, rc.ctx, rc.settings));
+  const remote = await readSourceFiles(rc, () => plan.open(rc.ctx, rc.settings));
   for (const note of remote.notes) rc.ctx.log.debug(`disk ${label}: ${note}`);
-  const data = await readSourceFiles(rc, () => remote.layout.dataRanges());
+  const data = await readSourceFiles(rc, () => remote.dataRanges());
   const read = async function* (wanted: RangeList): AsyncGenerator<DiskPiece> {
     const reading = await beginReading(rc, plan);
     try {
@@ -46,14 +45,14 @@ export interface Reading {
 const told = new WeakSet<RunContext['settings']>();
 
 /** Begins to read a disk, as one of all that read from its host, by this command and by others on this machine. */
-export async function beginReading(rc: RunContext, plan: DiskPlan): Promise<Reading> {
+export async function beginReading(rc: RunContext, plan: SourceDisk): Promise<Reading> {
   const { streams, bandwidth, lowPriority } = rc.settings;
   const words = readingWords(rc.settings);
   if (words !== null && !told.has(rc.settings)) {
     told.add(rc.settings);
     rc.ctx.events.emit({ kind: 'notice', message: `Reading from the host: ${words}.` });
   }
-  const names = datastoresOf({ path: plan.path, chain: plan.links.map(({ path }) => path) });
+  const names = datastoresOf({ path: plan.chain.at(-1) ?? null, chain: [...plan.chain] });
   const share = await ReadingShare.take(rc.ctx, readersFolder(rc.stateDir, needSection(rc.state, 'source')), {
     bandwidth: bandwidth.host,
     datastores: Object.fromEntries(

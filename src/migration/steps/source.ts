@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { StackferryError, formatBytes, isCode, poll, type Context } from '../../core/index.js';
-import type { EsxiHost } from '../../esxi/index.js';
-import type { ExportPlan } from '../../esxi/export/index.js';
+import type { EsxiHost, SourceDisks } from '../../esxi/index.js';
 import { dropImagesOf } from './image-upload.js';
-import { fileTokens } from './source-state.js';
 import { assertNoLiveCopy, disksToRead } from './running.js';
 import { needSection, sourceVm, type RunContext, type Step } from './step.js';
 import { readerOf, sentSection, transferOf } from './transfer.js';
@@ -12,15 +10,15 @@ import { readerOf, sentSection, transferOf } from './transfer.js';
 const tokensSchema = z.record(z.string(), z.string());
 
 /** The plan of the copy: all disks looked at together, before a byte moves. */
-export async function exportPlan(rc: RunContext): Promise<ExportPlan> {
-  if (rc.cache.exportPlan) return rc.cache.exportPlan;
+export async function sourceDisks(rc: RunContext): Promise<SourceDisks> {
+  if (rc.cache.disks) return rc.cache.disks;
   const source = needSection(rc.state, 'source');
   const host = await rc.host();
   const disks = disksToRead(rc.state);
   // An image file looks for its room by itself, once it knows how long it gets.
   const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
   const plan = await host.disks.plan(disks, rc.ctx, { outputDir });
-  rc.cache.exportPlan = plan;
+  rc.cache.disks = plan;
   return plan;
 }
 
@@ -51,10 +49,9 @@ export function sourceStep(state: RunContext['state']): Step {
     },
     run: async (rc) => {
       const host = await rc.host();
-      void host.disks; // a door without any says so here, before the VM is touched
       await ensureOff(rc, host);
-      delete rc.cache.exportPlan; // what an earlier look saw may be old
-      const plan = await exportPlan(rc);
+      delete rc.cache.disks; // what an earlier look saw may be old
+      const plan = await sourceDisks(rc);
       await takeTokens(rc, plan);
       const result = { bytes: plan.bytes, allocated_bytes: plan.allocatedBytes };
       const held = plan.allocatedBytes === null ? '' : `, ${formatBytes(plan.allocatedBytes)} held`;
@@ -94,13 +91,13 @@ export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
   const host = await rc.host();
   const power = await host.powerState(vm.id);
   if (power !== 'off') throw changed(vm.name, `it is ${power === 'on' ? 'running' : power} now`);
-  if (rc.cache.exportPlan) {
-    await host.disks.recheck(rc.cache.exportPlan, rc.ctx);
+  if (rc.cache.disks) {
+    await rc.cache.disks.recheck(rc.ctx);
     return;
   }
   const before = earlierTokens(rc);
   if (!before) throw changed(vm.name, 'this run holds no record of what it read');
-  const now = tokensOf(await exportPlan(rc));
+  const now = tokensOf(await sourceDisks(rc));
   for (const [path, token] of Object.entries(before)) {
     if (now[path] !== token) throw changed(vm.name, `${path} is not the file that was read`);
   }
@@ -110,10 +107,10 @@ export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
  * Notes what is about to be read. Disks of an earlier session whose files have changed since are copied again; once
  * the copy was confirmed (and may have become an image) a change ends the run.
  */
-export async function takeTokens(rc: RunContext, plan: ExportPlan): Promise<void> {
+export async function takeTokens(rc: RunContext, plan: SourceDisks): Promise<void> {
   const before = earlierTokens(rc) ?? {};
   for (const disk of plan.disks) {
-    const differs = Object.entries(tokensOf({ ...plan, disks: [disk] })).some(
+    const differs = Object.entries(tokensOf({ disks: [disk] })).some(
       ([path, token]) => before[path] !== undefined && before[path] !== token,
     );
     if (!differs) continue;
@@ -163,8 +160,8 @@ function changed(name: string, why: string, cause?: unknown): StackferryError {
   });
 }
 
-function tokensOf(plan: ExportPlan): Record<string, string> {
-  return Object.fromEntries(plan.disks.flatMap(fileTokens));
+function tokensOf(plan: Pick<SourceDisks, 'disks'>): Record<string, string> {
+  return Object.fromEntries(plan.disks.flatMap(({ tokens }) => tokens));
 }
 
 /** Sees that the VM is off; shuts it down only where that was asked for. */

@@ -1,6 +1,5 @@
 import type { Context, ResourceKind } from '../../core/index.js';
-import type { ExportPlan } from '../../esxi/export/index.js';
-import type { EsxiHost, VmRecord } from '../../esxi/index.js';
+import type { EsxiHost, SourceDisks, VmRecord } from '../../esxi/index.js';
 import type { Cloud } from '../../openstack/index.js';
 import { sections, type Section, type SectionName } from '../plan/sections.js';
 import { applyLine, type MadeResource, type RunState } from '../state/fold.js';
@@ -22,7 +21,7 @@ export interface RunContext {
   /** What runs have measured of clouds. */
   readonly measured: MeasuredTimes;
   /** What this process knows and a later one can look up again. */
-  readonly cache: { exportPlan?: ExportPlan };
+  readonly cache: { disks?: SourceDisks };
   /** Set by `--dry-run`: nothing is run, and what would be changed is collected here, in order. */
   readonly dry?: PlannedCall[];
   /** Writes a line to the journal (flushed) and takes it into `state`. */

@@ -15,7 +15,12 @@ class Storage implements RangeTarget {
   readonly name = 'the volume';
   readonly bytes = CAPACITY + CHUNK;
   readonly content = Buffer.alloc(this.bytes);
-  constructor(readonly spoiled: number | null) {}
+  readonly spoiled: number | null;
+
+  constructor(spoiled: number | null) {
+    this.spoiled = spoiled;
+  }
+
   write(offset: number, bytes: Buffer): Promise<void> {
     bytes.copy(this.content, offset);
     if (this.spoiled !== null) this.flip(this.spoiled);
