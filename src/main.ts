@@ -5,6 +5,7 @@ import { buildProgram, usageErrorOf } from './commands/program.js';
 import { calledCommand } from './commands/called.js';
 import type { App } from './commands/app.js';
 import { InterruptedError, StackferryError } from './core/errors.js';
+import { byteOutput } from './ui/byte-output.js';
 import type { Terminal } from './ui/terminal.js';
 
 /** The program: its process on one side, the commands on the other. Nothing else touches the process. */
@@ -13,6 +14,8 @@ const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
   .version;
 const stop = new AbortController();
 let exitCode = 0;
+/** Whether stdout is a command's own, which waits for each write and hears of each error. */
+const stdoutBytes = { given: false };
 let terminal: Terminal = makeTerminal({ quiet: false, verbose: false });
 
 function makeTerminal({ quiet, verbose }: { quiet: boolean; verbose: boolean }): Terminal {
@@ -39,6 +42,10 @@ const app: App = {
   home: process.env['HOME'] ?? homedir(),
   version,
   terminal: (options) => (terminal = makeTerminal(options)),
+  byteOutput: () => {
+    stdoutBytes.given = true;
+    return byteOutput(process.stdout, stop.signal);
+  },
   signal: stop.signal,
   exitCode: (code) => {
     exitCode = code;
@@ -55,7 +62,9 @@ async function main(): Promise<number> {
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   // A reader that went away (`| head`) is no failure of ours, and there is nobody left to tell.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!stdoutBytes.given) process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
   process.stderr.on('error', () => undefined);
   const program = buildProgram(app);
   try {
@@ -76,5 +85,5 @@ async function report(program: Command, error: unknown): Promise<number> {
 
 const code = await main();
 // Wait for what was written to reach its reader (a pipe takes its time), then end: a stray socket must not hold us.
-await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+if (!stdoutBytes.given) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
 process.exit(code);

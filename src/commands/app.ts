@@ -1,4 +1,4 @@
-import type { Terminal } from '../ui/index.js';
+import type { ByteOutput, Terminal } from '../ui/index.js';
 
 /** What the program gets from its process: the only door through which commands see the outside. */
 export interface App {
@@ -8,6 +8,8 @@ export interface App {
   version: string;
   /** Made once the global options are known. */
   terminal: (options: { quiet: boolean; verbose: boolean }) => Terminal;
+  /** Stdout for a command whose data is no text; from then on nothing else may be written to it. */
+  byteOutput: () => ByteOutput;
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   /** Sets the exit code of a command that ended without an error but not with success. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 export interface CalledCommand {
   /** `migrate`; null where none was named. */
   name: string | null;
-  /** The format that was asked for; null where none was. */
+  /** The format that was asked for; null where none was, or where stdout is for an image (`--output -`). */
   format: string | null;
   /** `--vm`, where it was given once or is not repeatable. */
   vm: string | null;
@@ -24,10 +24,17 @@ export function calledCommand(program: Command, words: readonly string[]): Calle
   const read = command.getOptionValueSource('format') === 'cli' ? options['format'] : undefined;
   return {
     name: command.name(),
-    format: typeof read === 'string' ? read : saidFormat(words),
+    format: isForImage(words) ? null : typeof read === 'string' ? read : saidFormat(words),
     vm: onlyText(options['vm']),
     again: options['again'] === true,
   };
+}
+
+/** What reads an image from a pipe must not get an error's text for one. */
+function isForImage(words: readonly string[]): boolean {
+  return words.some(
+    (word, index) => /^(--output=-|-o-)$/.test(word) || (/^(-o|--output)$/.test(word) && words[index + 1] === '-'),
+  );
 }
 
 function saidFormat(words: readonly string[]): string | null {

@@ -73,6 +73,12 @@ async function act(command: Command, app: App, file: string | undefined): Promis
   if (file === undefined && options.sourceFormat !== undefined) {
     throw new UsageError('--source-format goes with a file.', 'The disks of a run are VMDKs.');
   }
+  if (options.output === '-') {
+    throw new UsageError(
+      'qemu-img writes an image here and there, which stdout does not take (--output -).',
+      'Convert into a folder; or stream a disk of a host: stackferry export --vm NAME --disk LABEL --disk-format raw --output -',
+    );
+  }
   const [{ withTools }, { printFiles, convertedFiles }, phases, { findRun }] = await Promise.all([
     import('./tools.js'),
     import('./results.js'),

@@ -5,6 +5,7 @@ import type { RunResult } from '../migration/result.js';
 import type { RunState } from '../migration/state/fold.js';
 import { convertResult } from '../migration/steps/convert.js';
 import { exportResult } from '../migration/steps/export.js';
+import type { StreamResult } from '../migration/steps/stream.js';
 import { printable, render, type Column, type Format } from '../ui/index.js';
 
 /**
@@ -96,6 +97,12 @@ export async function printFiles(
   const disks = files.disks.map(fileDisk);
   out(await render(format, { ...files, disks }, fileColumns, disks));
   if (format === 'table' && files.run !== null) out(`run      ${files.run}\n`);
+}
+
+/** What is told of an image that was written to stdout: for stderr, the content hash last. */
+export function streamText({ label, format, capacity_bytes, bytes, content_hash }: StreamResult): string {
+  const of = capacity_bytes === bytes ? '' : `, a disk of ${capacity_bytes} bytes`;
+  return `disk     ${label}  ${format}, ${bytes} bytes on stdout${of}\nhash     ${label}  ${content_hash}\n`;
 }
 
 /** The exported files of a run, one entry a disk. */

@@ -7,7 +7,10 @@ import type { Doors } from './session.js';
 import type { RunSettings } from './steps/settings.js';
 import type { PlannedCall, RunContext } from './steps/step.js';
 
-/** A run without a journal, for `--dry-run`: what would be written is kept in memory, and nothing is opened or locked. */
+/**
+ * A run without a journal, for `--dry-run` and for what nothing is kept of: what would be written is kept in memory, and
+ * nothing is opened or locked.
+ */
 
 /** The word that stands for the id of a run that is never begun. */
 export const DRY_RUN_ID = 'RUN';
@@ -39,7 +42,8 @@ export function inMemory(of: {
   store: { measured: MeasuredTimes };
   doors: Doors;
   sameProject: (state: RunState, cloud: Cloud) => Cloud;
-  dry: PlannedCall[];
+  /** Set for `--dry-run`: nothing is run. */
+  dry?: PlannedCall[];
 }): RunContext {
   const { ctx, state, settings, store, doors, dry } = of;
   return {
@@ -51,7 +55,7 @@ export function inMemory(of: {
     settings,
     measured: store.measured,
     cache: {},
-    dry,
+    ...(dry === undefined ? {} : { dry }),
     host: () => doors.host(ctx),
     cloud: async () => of.sameProject(state, await doors.cloud(ctx)),
     record: (entry: JournalEntry) => {

@@ -22,6 +22,7 @@ export function fakeApp(out: (text: string) => void = () => undefined): App {
       verbose,
       errStream: process.stderr,
     }),
+    byteOutput: () => ({ isTerminal: true, write: () => Promise.reject(new Error('nothing is written here')) }),
     signal: new AbortController().signal,
     exitCode: () => undefined,
   };

@@ -12,6 +12,7 @@ import {
   type ImageTarget,
   type UploadedImage,
 } from './image-upload.js';
+import { ratesText } from './progress.js';
 import { readSourceFiles } from './source.js';
 import { madeBy, needSection, placeholder, type PlannedCall, type RunContext, type Step } from './step.js';
 import { transferOf } from './transfer.js';
@@ -77,8 +78,9 @@ export function imageStep(state: RunContext['state'], label: string): Step {
         sent_seconds: sent.seconds,
       };
       const read = isDirect ? `${formatBytes(content.readBytes)} read, ` : '';
+      const rates = isDirect ? ratesText({ ...content, seconds: sent.seconds }) : '';
       const as = isDirect ? ` sent as ${content.format}` : '';
-      return { result, summary: `${read}${formatBytes(content.bytes)}${as}, ${sent.algorithm} equal` };
+      return { result, summary: `${read}${formatBytes(content.bytes)}${as}, ${sent.algorithm} equal${rates}` };
     },
     preview: (rc) => previewImage(rc, { key, label, planned, isDirect }),
     undo: async (rc) => {

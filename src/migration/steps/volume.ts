@@ -85,11 +85,15 @@ async function remember({ state, settings, measured, ctx }: RunContext, planned:
     format,
     image_bytes: image.bytes,
     volume_gib: planned.size_gib,
-    // One that was held back tells of --bandwidth.
-    image_seconds: settings.bandwidth === null ? image.sent_seconds : null,
+    // One that was held back tells of --bandwidth or --low-priority.
+    image_seconds: isHeldBack(settings) ? null : image.sent_seconds,
     volume_seconds: seconds,
   };
   await measured.add(sample, ctx);
+}
+
+function isHeldBack({ bandwidth, lowPriority }: RunContext['settings']): boolean {
+  return bandwidth.host !== null || Object.keys(bandwidth.datastores).length > 0 || lowPriority;
 }
 
 async function createVolume(rc: RunContext, cloud: Cloud, key: string, label: string): Promise<Volume> {
