@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openPlace, type BenchDisk, type BenchPlace } from './bench/place.js';
+import { openPlace, type BenchDisk, type BenchPlace, type CpuSeconds } from './bench/place.js';
 
 /** `scripts/bench copy [--json] [--rounds N]`: ways of moving one disk, side by side in one run. Ratios, no verdicts. */
 
@@ -15,6 +16,10 @@ interface Run {
   seconds: number;
   rss_mib?: number;
   read_bytes?: number;
+  /** CPU seconds of the way itself, of the sshd that it read from and of the store. */
+  cpu_s?: CpuSeconds;
+  /** CPU seconds of the hashes alone. */
+  hash_cpu_s?: number;
 }
 
 const place = await openPlace();
@@ -24,7 +29,7 @@ try {
   place.close();
 }
 
-function main({ dir, ssh, store, disk }: BenchPlace): void {
+function main({ dir, ssh, store, disk, cpu }: BenchPlace): void {
   const thin = disk('thin', 4096, 1014, 240);
   const large = disk('large', 65_536, 1014, 240);
   const full = disk('full', 1024, 1024, 1);
@@ -122,16 +127,28 @@ function main({ dir, ssh, store, disk }: BenchPlace): void {
         return ours(thin, { what: 'encode', source: thin.flat, target: join(scratch, 'ours'), ranges: thin.ranges });
       },
     },
+    { name: 'SHA-256 and SHA-512 alone, of as much', run: () => ours(thin, { what: 'hash' }) },
   ];
   const runs = new Map<string, Run[]>();
   for (let round = 0; round < rounds; round++) {
     for (const { name, run } of ways) {
-      runs.set(name, [...(runs.get(name) ?? []), run()]);
+      const before = cpu();
+      const figures = run();
+      const after = cpu();
+      const cpu_s = {
+        program: hundredths(after.program - before.program),
+        sshd: hundredths(after.sshd - before.sshd),
+        store: hundredths(after.store - before.store),
+      };
+      runs.set(name, [...(runs.get(name) ?? []), { ...figures, cpu_s }]);
       if (!json) process.stderr.write(`round ${round + 1} of ${rounds}: ${name}\n`);
     }
   }
   const seconds = (name: string) => median((runs.get(name) ?? []).map((run) => run.seconds));
-  const ratio = (name: string, to: string) => Math.round((seconds(name) / seconds(to)) * 100) / 100;
+  const ratio = (name: string, to: string) => hundredths(seconds(name) / seconds(to));
+  const spent = (name: string, part: keyof CpuSeconds) =>
+    median((runs.get(name) ?? []).map(({ cpu_s }) => cpu_s?.[part] ?? 0));
+  const spentInAll = (name: string) => spent(name, 'program') + spent(name, 'sshd') + spent(name, 'store');
   const [
     guide = '',
     nbd = '',
@@ -145,6 +162,7 @@ function main({ dir, ssh, store, disk }: BenchPlace): void {
     four = '',
     convert = '',
     encode = '',
+    hashes = '',
   ] = ways.map(({ name }) => name);
   const read = median((runs.get(qcow2) ?? []).map((run) => run.read_bytes ?? 0));
   const figures = [
@@ -159,18 +177,35 @@ function main({ dir, ssh, store, disk }: BenchPlace): void {
     ["rate of four streams / OpenSSH's cat", ratio(cat, four), 1.1],
     ['qcow2 encoder / qemu-img convert', ratio(encode, convert), 1.5],
   ] as const;
+  // Where every core is busy, a second of CPU more is a second of a core's time more, on whatever thread it is.
+  const hashing = median((runs.get(hashes) ?? []).map((run) => run.hash_cpu_s ?? 0));
+  const least = hundredths((spentInAll(plain) + hashing) / spentInAll(plain));
   if (json) {
     const all = Object.fromEntries([...runs].map(([name, list]) => [name, list]));
     process.stdout.write(
-      `${JSON.stringify({ rounds, runs: all, figures: figures.map(([name, value, bar]) => ({ name, value, bar })) })}\n`,
+      `${JSON.stringify({ rounds, runs: all, figures: figures.map(([name, value, bar]) => ({ name, value, bar })), least_with_hashing: least })}\n`,
     );
     return;
   }
-  for (const { name } of ways) process.stdout.write(`${seconds(name).toFixed(2).padStart(8)} s  ${name}\n`);
+  const cores = availableParallelism();
+  const column = (value: number) => value.toFixed(2).padStart(8);
+  process.stdout.write(
+    '                CPU seconds of              cores\n  SECONDS PROGRAM    SSHD   STORE   BUSY OF\n',
+  );
+  for (const { name } of ways) {
+    const parts = (['program', 'sshd', 'store'] as const).map((part) => column(spent(name, part))).join('');
+    const busy = column(spentInAll(name) / seconds(name)).slice(1);
+    process.stdout.write(` ${column(seconds(name))}${parts}${busy}  ${cores}  ${name}\n`);
+  }
   process.stdout.write('\n   RATIO     BAR\n');
   for (const [name, value, bar] of figures) {
     process.stdout.write(`${String(value).padStart(8)}${String(bar).padStart(8)}  ${name}\n`);
   }
+  process.stdout.write(`\nWith hashing / without is at the least ${least} where all cores are busy without it.\n`);
+}
+
+function hundredths(value: number): number {
+  return Math.round(value * 100) / 100;
 }
 
 function median(values: readonly number[]): number {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -36,7 +37,15 @@ export interface BenchPlace {
   /** Where the store takes images. */
   store: string;
   disk: (name: string, capacityMib: number, allocatedMib: number, ranges: number) => BenchDisk;
+  /** CPU seconds since the start: of all programs that were run from here, of the sshd and its commands, of the store. */
+  cpu: () => CpuSeconds;
   close(): void;
+}
+
+export interface CpuSeconds {
+  program: number;
+  sshd: number;
+  store: number;
 }
 
 /** A folder, an sshd on loopback whose commands are busybox's, and a store that throws away what it is sent. */
@@ -48,16 +57,17 @@ export async function openPlace(): Promise<BenchPlace> {
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    const ssh = await startSshd(dir, children);
-    const store = await startStore(children);
-    return { dir, ssh, store, disk: (...size) => makeDisk(dir, ...size), close };
+    const { sshd, ...ssh } = await startSshd(dir, children);
+    const { url: store, sink } = await startStore(children);
+    const cpu = () => ({ program: cpuOf('self').children, sshd: sshdSeconds(sshd), store: cpuOf(sink).own });
+    return { dir, ssh, store, disk: (...size) => makeDisk(dir, ...size), cpu, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-async function startSshd(dir: string, children: ChildProcess[]): Promise<BenchPlace['ssh']> {
+async function startSshd(dir: string, children: ChildProcess[]): Promise<BenchPlace['ssh'] & { sshd: number }> {
   const bin = join(dir, 'bin');
   mkdirSync(bin);
   for (const applet of ['dd', 'cat', 'stat', 'ls', 'tr', 'sh']) symlinkSync('/usr/bin/busybox', join(bin, applet));
@@ -87,10 +97,27 @@ async function startSshd(dir: string, children: ChildProcess[]): Promise<BenchPl
   const sshd = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: 'ignore' });
   children.push(sshd);
   await untilOpen(port);
-  return { host: '127.0.0.1', port, user: userInfo().username, keyFile };
+  return { host: '127.0.0.1', port, user: userInfo().username, keyFile, sshd: sshd.pid ?? 0 };
 }
 
-async function startStore(children: ChildProcess[]): Promise<string> {
+/** CPU seconds, user and system, by proc(5): ticks of 10 ms. Those of children count once they have been waited for. */
+function cpuOf(pid: number | 'self'): { own: number; children: number } {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const ticks = (first: number) => (Number(fields[first]) + Number(fields[first + 1])) / 100;
+  return { own: ticks(11), children: ticks(13) };
+}
+
+/** Of the listener and of all sessions that were; those that have just ended are waited for. */
+function sshdSeconds(pid: number): number {
+  for (let tries = 0; tries < 100 && readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1') !== ''; tries++) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+  const { own, children } = cpuOf(pid);
+  return own + children;
+}
+
+async function startStore(children: ChildProcess[]): Promise<{ url: string; sink: number }> {
   const sink = spawn(process.execPath, [fileURLToPath(new URL('sink.mjs', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -103,7 +130,7 @@ async function startStore(children: ChildProcess[]): Promise<string> {
       reject(new Error('the store did not start'));
     });
   });
-  return `http://127.0.0.1:${port}/v2/images/x/file`;
+  return { url: `http://127.0.0.1:${port}/v2/images/x/file`, sink: sink.pid ?? 0 };
 }
 
 /** Ranges of whole MiB, spread evenly; half of the content is text, half is noise. */
