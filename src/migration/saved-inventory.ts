@@ -47,7 +47,8 @@ const finding = z.object({
 const savedVm = z
   .object({
     ...vmSchema.shape,
-    id: z.string().regex(/^\d+$/, 'a vmid'),
+    // A vCenter's are `vm-12`.
+    id: z.string().regex(/^(?:vm-)?\d+$/, 'a vmid'),
     cpus: whole.nullable(),
     cores_per_socket: whole,
     memory_mib: whole.nullable(),

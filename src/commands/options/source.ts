@@ -47,7 +47,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--esxi-transport <way>',
-        'how the host is read: ssh (auto), or its API by https, which moves no disks (STACKFERRY_ESXI_TRANSPORT)',
+        'how the host is read: ssh (auto), or its API by https (STACKFERRY_ESXI_TRANSPORT)',
       ).choices(transports),
     );
 }
