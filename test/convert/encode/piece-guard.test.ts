@@ -9,6 +9,13 @@ const PIECES: DiskPiece[] = [
 ];
 const [ONE, , TWO] = PIECES as [DiskPiece, DiskPiece, DiskPiece];
 
+/** The same bytes but for one bit. */
+function flipped(bytes: Buffer): Buffer {
+  const other = Buffer.from(bytes);
+  other[5] = (other[5] ?? 0) ^ 0x10;
+  return other;
+}
+
 /** What a guard says of an encoder that was given PIECES, and gave these. */
 async function judged(given: readonly DiskPiece[]): Promise<void> {
   const guard = new PieceGuard('scsi0:0');
@@ -21,7 +28,7 @@ async function judged(given: readonly DiskPiece[]): Promise<void> {
 }
 
 describe('what leaves an encoder', () => {
-  it('is what went in: the same memory, for the same place, in the same order', async () => {
+  it('is what went in: the same bytes, for the same place, in the same order', async () => {
     await judged([ONE, { offset: 64, bytes: TWO.bytes.subarray(0) }]);
   });
 
@@ -29,11 +36,21 @@ describe('what leaves an encoder', () => {
     ['less', [ONE]],
     ['more', [ONE, TWO, TWO]],
     ['the order', [TWO, ONE]],
-    ['other memory', [ONE, { offset: 64, bytes: Buffer.from(TWO.bytes) }]],
+    ['one bit', [ONE, { offset: 64, bytes: flipped(TWO.bytes) }]],
     ['another place', [ONE, { offset: 65, bytes: TWO.bytes }]],
     ['a shorter piece', [ONE, { offset: 64, bytes: TWO.bytes.subarray(0, 7) }]],
-    ['a later part of it', [ONE, { offset: 64, bytes: TWO.bytes.subarray(1) }]],
   ])('is told where it is not: %s', async (_what, given) => {
     await expect(judged(given)).rejects.toMatchObject({ code: 'convert.content_differs' });
+  });
+
+  it('is told where its memory changes inside', async () => {
+    const piece = { offset: 0, bytes: Buffer.alloc(8, 1) };
+    const guard = new PieceGuard('scsi0:0');
+    async function* source(): AsyncGenerator<DiskPiece> {
+      yield await Promise.resolve(piece);
+    }
+    for await (const { bytes } of guard.taken(source())) bytes[3] = 0;
+    guard.given(piece.bytes, 0);
+    expect(() => guard.assertSame()).toThrow(expect.objectContaining({ code: 'convert.content_differs' }));
   });
 });
