@@ -11,7 +11,7 @@ import {
   type PlanOptions,
   type ProbeFiles,
 } from './export/index.js';
-import type { DiskRecord } from './inventory/schema.js';
+import type { DiskRecord, VmRecord } from './inventory/schema.js';
 import { openRemoteDisk, shellFiles, type FileDoor, type ReadOptions, type TrustMap } from './read/index.js';
 import type { RemoteShell } from './ssh/index.js';
 
@@ -52,10 +52,13 @@ export interface SourceDisks {
   recheck(ctx: Context): Promise<void>;
 }
 
+/** The VM whose disks are read, as the inventory has it. */
+export type PlannedVm = Pick<VmRecord, 'id' | 'name'>;
+
 /** What the disks of a VM are read through: one of a host's doors, or a package of files. */
 export interface DiskDoor {
   /** Looks at all files of these disks before a byte moves; throws what would end the copy later. */
-  plan(disks: readonly DiskRecord[], ctx: Context, options: PlanOptions): Promise<SourceDisks>;
+  plan(vm: PlannedVm, disks: readonly DiskRecord[], ctx: Context, options: PlanOptions): Promise<SourceDisks>;
 }
 
 /** Disks through the host's shell. */
@@ -66,7 +69,7 @@ export function shellDisks(shell: RemoteShell): DiskDoor {
 /** Disks whose files are looked at, and read, in these ways. */
 export function fileDisks(probe: ProbeFiles, files: FileDoor): DiskDoor {
   return {
-    plan: async (records, ctx, options) => {
+    plan: async (_vm, records, ctx, options) => {
       const plan = await planExport(probe, records, ctx, options);
       return {
         disks: plan.disks.map((disk) => fileDisk(files, disk)),

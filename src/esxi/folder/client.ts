@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { StackferryError, retry, type Context } from '../../core/index.js';
+import { StackferryError, retry, type Context, type Secret } from '../../core/index.js';
 import { openBody, type OpenBody } from '../https-body.js';
 import { mayGoAway, readFailed } from '../read-error.js';
 import type { SoapTarget } from '../soap/target.js';
@@ -31,6 +31,7 @@ export class FolderClient {
   readonly #base: URL;
   readonly #backOff: BackOff;
   readonly #ctx: Context;
+  #asked: Promise<Secret> | null = null;
   readonly #cookies = new Map<string, string>();
 
   constructor(target: SoapTarget, ctx: Context) {
@@ -66,14 +67,20 @@ export class FolderClient {
     });
   }
 
+  /** Asked for once. */
+  #password(): Promise<Secret> {
+    this.#asked ??= this.#target.password();
+    return this.#asked;
+  }
+
   close(): void {
     this.#cookies.clear();
     this.#agent.destroy();
   }
 
   async #send(path: string, from: number, to: number, signal: AbortSignal): Promise<OpenBody> {
-    const { user, password } = this.#target;
-    const login = Buffer.from(`${user}:${(await password()).reveal()}`).toString('base64');
+    const { user } = this.#target;
+    const login = Buffer.from(`${user}:${(await this.#password()).reveal()}`).toString('base64');
     const answer = await openBody({
       url: folderUrl(this.#base, path),
       headers: {

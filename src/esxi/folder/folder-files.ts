@@ -1,7 +1,9 @@
-import { StackferryError, type Context } from '../../core/index.js';
+import { MIB, StackferryError, type Context } from '../../core/index.js';
+import type { ReadRate } from '../about.js';
 import type { FileProbe, FileRequest } from '../export/index.js';
 import type { FileDoor } from '../read/index.js';
 import { bytesOf } from '../https-body.js';
+import { readFailed, readMissing } from '../read-error.js';
 import { MOST_REQUESTS, contentRange, type FolderClient } from './client.js';
 import { folderStreams, readRange } from './folder-stream.js';
 
@@ -62,6 +64,25 @@ export class FolderFiles implements FileDoor {
         return Buffer.concat(parts);
       },
     };
+  }
+
+  /** Reads up to so many MiB from a file's beginning (absolute path) in one request, and tells how long it took. */
+  async readRate(path: string, mebibytes: number): Promise<ReadRate> {
+    const wanted = Math.max(1, Math.floor(mebibytes)) * MIB;
+    const { status, body } = await this.#client.get(path, 0, wanted, this.#ctx.signal);
+    if (status !== 206 && status !== 200) {
+      body.destroy();
+      throw status === 404 ? readMissing(path) : readFailed(path, 'the host has none of its bytes');
+    }
+    // The clock starts with the first bytes: asking is not reading.
+    let start: number | null = null;
+    let bytes = 0;
+    for await (const part of bytesOf(body, path, this.#ctx.signal)) {
+      start ??= performance.now();
+      bytes += part.length;
+      if (bytes >= wanted) break;
+    }
+    return { bytes, seconds: start === null ? 0 : (performance.now() - start) / 1000 };
   }
 
   allocation(): ReturnType<FileDoor['allocation']> {

@@ -13,6 +13,11 @@ export interface LeasedVm {
   name: string;
 }
 
+export interface LeasedDiskSource extends Pick<DiskSource, 'capacityBytes' | 'dataRanges'> {
+  /** All of it, in order; a lease is held from the first piece to the last. */
+  pieces(wanted: RangeList, ctx: Context): AsyncGenerator<DiskPiece>;
+}
+
 /** Only one lease can be held on a VM at a time: its disks wait for one another. */
 const turns = new WeakMap<SoapSession, Map<string, Promise<unknown>>>();
 
@@ -25,13 +30,12 @@ export function leasedDisk(
   target: SoapTarget,
   vm: LeasedVm,
   disk: { label: string; capacityBytes: number },
-  ctx: Context,
-): DiskSource {
+): LeasedDiskSource {
   const whole = RangeList.from([{ offset: 0, length: disk.capacityBytes }]);
   return {
     capacityBytes: disk.capacityBytes,
     dataRanges: () => Promise.resolve(whole),
-    pieces: (wanted) => {
+    pieces: (wanted, ctx) => {
       if (wanted.bytes !== disk.capacityBytes) throw new RangeError('a disk under a lease is read whole');
       return leased(session, target, vm, disk, ctx);
     },

@@ -1,5 +1,6 @@
-import { type Context, StackferryError } from '../../core/index.js';
+import { type Context, type Secret, StackferryError } from '../../core/index.js';
 import type { ShellTimeouts } from '../about.js';
+import { apiDisks } from '../api-disks.js';
 import type { EsxiHost } from '../host.js';
 import { pickString } from '../parse/vim-object.js';
 import { managerOf, readHostRecord, readHosts } from './about.js';
@@ -21,15 +22,17 @@ export interface ApiHost extends EsxiHost {
 
 /** Logs in; what that throws is told at {@link SoapSession.open}. */
 export async function openApiHost(target: SoapTarget, ctx: Context): Promise<ApiHost> {
-  const session = await SoapSession.open(target, ctx);
+  let asked: Promise<Secret> | undefined;
+  // One question for the session and for the datastores.
+  const own = { ...target, password: () => (asked ??= target.password()) };
+  const session = await SoapSession.open(own, ctx);
+  const disks = apiDisks(session, own, ctx);
   return {
     name: session.name,
     get shell(): never {
       throw noShell(session.name);
     },
-    get disks(): never {
-      throw noShell(session.name);
-    },
+    disks,
     ssh: null,
     about: async () => readHostRecord(session, await readHosts(session)),
     inventory: (options = {}) => readApiInventory(session, ctx, options),
@@ -40,13 +43,16 @@ export async function openApiHost(target: SoapTarget, ctx: Context): Promise<Api
     createSnapshot: (id, wish) => createSnapshot(session, ctx, id, wish),
     removeSnapshot: (snapshot) => removeSnapshot(session, ctx, snapshot),
     shellTimeouts: () => readShellTimeouts(session),
-    readRate: () => Promise.reject(noShell(session.name)),
-    close: () => session.close(),
+    readRate: (path, mebibytes) => disks.readRate(path, mebibytes),
+    close: async () => {
+      disks.close();
+      await session.close();
+    },
   };
 }
 
 function noShell(name: string): StackferryError {
-  return new StackferryError('host.no_ssh', `${name} is the API, and disks are read over SSH.`, {
+  return new StackferryError('host.no_ssh', `${name} is the API, and this goes by the shell of the host.`, {
     hint: 'Leave out --esxi-transport https (STACKFERRY_ESXI_TRANSPORT), or say ssh: guides/transports.md.',
     exitCode: 2,
   });

@@ -17,7 +17,7 @@ export async function sourceDisks(rc: RunContext): Promise<SourceDisks> {
   const disks = disksToRead(rc.state);
   // An image file looks for its room by itself, once it knows how long it gets.
   const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
-  const plan = await host.disks.plan(disks, rc.ctx, { outputDir });
+  const plan = await host.disks.plan(source.vm, disks, rc.ctx, { outputDir });
   rc.cache.disks = plan;
   return plan;
 }
