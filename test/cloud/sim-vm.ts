@@ -18,7 +18,7 @@ export async function createVm(session: SoapSession, ctx: Context, vm: Inventory
     xml('memoryMB', String(vm.memory_mib)),
     ...controllersOf(vm).map(added),
     ...vm.disks.map(diskOf).map(added),
-    ...vm.nics.map(nicOf).map(added),
+    ...vm.nics.map((nic) => added(nicOf(nic, isStatic(vm, nic.label)))),
     xml('bootOptions', [xml('efiSecureBootEnabled', String(vm.secure_boot))]),
     xml('firmware', vm.firmware ?? ''),
     xml('changeTrackingEnabled', String(vm.change_tracking)),
@@ -96,7 +96,12 @@ const MODELS = {
   pvrdma: 'VirtualVmxnet3Vrdma',
 } as const;
 
-function nicOf({ label, model, mac, network, connected }: InventoryVm['nics'][number]): Outgoing {
+/** Its MAC was set by hand. */
+function isStatic({ findings }: InventoryVm, label: string): boolean {
+  return findings.some(({ code, subject }) => code === 'nic.static_mac' && subject === label);
+}
+
+function nicOf({ label, model, mac, network, connected }: InventoryVm['nics'][number], byHand: boolean): Outgoing {
   const number = Number(label.replace('ethernet', ''));
   return typedXml(MODELS[model ?? 'vmxnet3'], [
     xml('key', String(4000 + number)),
@@ -108,7 +113,7 @@ function nicOf({ label, model, mac, network, connected }: InventoryVm['nics'][nu
     ]),
     xml('controllerKey', '100'),
     xml('unitNumber', String(7 + number)),
-    xml('addressType', 'generated'),
+    xml('addressType', byHand ? 'manual' : 'generated'),
     xml('macAddress', mac ?? ''),
   ]);
 }
