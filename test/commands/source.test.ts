@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/core/index.js';
-import { sourceTarget, type SourceOptions } from '../../src/commands/options/source.js';
+import { esxiTransport, sourceTarget, type SourceOptions } from '../../src/commands/options/source.js';
 
 const target = (options: SourceOptions, env: Record<string, string> = {}) => sourceTarget({ env }, options);
 
@@ -35,6 +35,8 @@ describe('the host that is meant', () => {
     [{ esxi: 'hun ter2' }, {}],
     [{ esxi: 'hunter2\n' }, {}],
     [{ esxi: '' }, {}],
+    [{ esxi: 'hunter2:0' }, {}],
+    [{ esxi: 'hunter2:65536' }, {}],
     [{ esxi: 'admin@esx1', esxiUser: 'hunter2' }, {}],
     [{}, { STACKFERRY_ESXI: 'root:hunter2@esx1' }],
     [{}, { GOVC_URL: 'https://' }],
@@ -48,5 +50,20 @@ describe('the host that is meant', () => {
       return;
     }
     expect.unreachable('it was taken');
+  });
+});
+
+describe('the door that is meant', () => {
+  it.each<[SourceOptions, Record<string, string>, string]>([
+    [{}, {}, 'ssh'],
+    [{ esxiTransport: 'auto' }, { STACKFERRY_ESXI_TRANSPORT: 'https' }, 'ssh'],
+    [{}, { STACKFERRY_ESXI_TRANSPORT: 'https' }, 'https'],
+    [{ esxiTransport: 'https' }, { STACKFERRY_ESXI_TRANSPORT: 'ssh' }, 'https'],
+  ])('%j with %j is %s', (options, env, door) => {
+    expect(esxiTransport({ env }, options)).toBe(door);
+  });
+
+  it('is no other word', () => {
+    expect(() => esxiTransport({ env: { STACKFERRY_ESXI_TRANSPORT: 'nfc' } }, {})).toThrow(UsageError);
   });
 });
