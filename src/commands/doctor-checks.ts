@@ -97,7 +97,7 @@ async function hostFacts(host: EsxiHost): Promise<Found[]> {
       };
     }),
   );
-  if (host.ssh) found.push(await attempt('read rate', () => readRate(host)));
+  found.push(await attempt('read rate', () => readRate(host)));
   return found;
 }
 
