@@ -2,7 +2,7 @@ import type { Agent } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { got } from 'got';
-import { throwIfAborted } from '../core/index.js';
+import { InterruptedError, throwIfAborted } from '../core/index.js';
 import { readLost } from './read-error.js';
 import type { SoapTarget } from './soap/target.js';
 import { connectionError } from './soap/transport.js';
@@ -40,7 +40,12 @@ export async function openBody(request: {
     agent: { https: agent },
     // A body that stands still is seen by whoever reads it: a slow taker is none.
     timeout: { lookup: 10_000, connect: CONNECT_MS, response: ANSWER_MS },
-    signal,
+  });
+  // Not by got's own option: it goes on listening to the signal when the request is long over, and fails then.
+  const stop = () => body.destroy(new InterruptedError());
+  signal.addEventListener('abort', stop, { once: true });
+  body.once('close', () => {
+    signal.removeEventListener('abort', stop);
   });
   try {
     const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders }>((resolve, reject) => {
