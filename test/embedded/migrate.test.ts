@@ -169,7 +169,8 @@ describe.concurrent('one VM, whole', () => {
     const result = resultOf(ended);
 
     const folder = join(lab.stateDir, 'runs', result.run);
-    expect((await readdir(folder)).sort()).toEqual(['journal.jsonl', 'progress.json', 'report.json']);
+    const kept = ['chunks-scsi0-0', 'chunks-scsi0-1', 'journal.jsonl', 'progress.json', 'report.json'];
+    expect((await readdir(folder)).sort()).toEqual(kept);
     expect(existsSync(join(folder, 'disks'))).toBe(false);
     const report: unknown = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'));
     expect(migrationResult.extend({ version: z.literal(1) }).parse(report)).toEqual({ version: 1, ...result });
