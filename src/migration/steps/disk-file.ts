@@ -17,7 +17,7 @@ import { convertResult, imagePath, type ConvertResult } from './convert.js';
 import { filesStand } from './export.js';
 import { imageTarget } from './image-target.js';
 import { manifestPath } from './manifest.js';
-import { withProgress } from './progress.js';
+import { ratesText, withProgress } from './progress.js';
 import { openDisk, type OpenedDisk } from './reading.js';
 import { readSourceFiles } from './source.js';
 import { readingToken } from './source-state.js';
@@ -68,10 +68,20 @@ export function diskFileStep(state: RunContext['state'], label: string): Step {
       const image = imageEncoders[format]({ capacityBytes: disk.plan.capacityBytes, data: disk.data });
       const result = await new ImageFileWriter(rc, disk.plan, image, path).write(disk.read);
       const kept = result.keptBytes > 0 ? `, ${formatBytes(result.keptBytes)} kept` : '';
-      const summary = `${formatBytes(result.readBytes)} read${kept}, ${format}, ${formatBytes(result.file.bytes)}, equal to the source`;
+      const { capacity_bytes: capacity, bytes } = result.file;
+      const rates = ratesText({ ...result, capacityBytes: capacity - result.keptBytes });
+      const summary = `${formatBytes(result.readBytes)} read${kept}, ${format}, ${formatBytes(bytes)}, equal to the source${rates}`;
       return { result: result.file, summary };
     },
   };
+}
+
+interface WrittenFile {
+  file: ConvertResult;
+  readBytes: number;
+  keptBytes: number;
+  /** That reading and writing took, the proof not counted. */
+  seconds: number;
 }
 
 class ImageFileWriter {
@@ -89,14 +99,16 @@ class ImageFileWriter {
     this.#part = `${path}.part`;
   }
 
-  async write(read: OpenedDisk['read']): Promise<{ file: ConvertResult; readBytes: number; keptBytes: number }> {
+  async write(read: OpenedDisk['read']): Promise<WrittenFile> {
     const { ctx, settings } = this.#rc;
     const { label, capacityBytes } = this.#disk;
     const { format, bytes, wanted } = this.#image;
     const source = readingToken(this.#disk, wanted, `${format} ${bytes}`);
     try {
       const mine = await this.#takeFile(source);
+      const start = ctx.clock.now();
       const filled = await this.#fill(read, mine);
+      const seconds = (ctx.clock.now() - start) / 1000;
       const judged = await judgeImage(this.#part, this.#image.format, ctx, {
         label: `read back ${label}`,
         sha256: settings.sha256,
@@ -120,7 +132,7 @@ class ImageFileWriter {
         file_sha512: judged.fileSha512,
         read_bytes: filled.readBytes,
       };
-      return { file, readBytes: filled.readBytes, keptBytes: filled.keptBytes };
+      return { file, readBytes: filled.readBytes, keptBytes: filled.keptBytes, seconds };
     } catch (error) {
       throw await writeError(this.#path, 0, error);
     }

@@ -6,7 +6,7 @@ import type { VolumeTarget } from '../../openstack/attach/index.js';
 import type { ImageSection } from '../plan/sections.js';
 import { doorOf, endAttachments, withVolume } from './attached-volume.js';
 import { manifestPath } from './manifest.js';
-import { withProgress } from './progress.js';
+import { ratesText, withProgress } from './progress.js';
 import { readBack } from './read-back.js';
 import { openDisk } from './reading.js';
 import { readSourceFiles } from './source.js';
@@ -75,7 +75,8 @@ export function dataStep(state: RunContext['state'], label: string): Step {
         kept_bytes: filled.keptBytes,
       };
       const kept = filled.keptBytes === 0 ? '' : `${formatBytes(filled.keptBytes)} there from before, `;
-      return { result, summary: `${formatBytes(filled.readBytes)} read and written, ${kept}read back equal` };
+      const rates = ratesText({ ...filled, capacityBytes: filled.capacityBytes - filled.keptBytes });
+      return { result, summary: `${formatBytes(filled.readBytes)} read and written, ${kept}read back equal${rates}` };
     },
     preview: (rc) => preview(rc, key, label, volume.boot),
     undo: async (rc) => {
@@ -95,6 +96,8 @@ function volumeIdOf(rc: RunContext, label: string): string | null {
 
 interface FilledVolume extends Filled {
   capacityBytes: number;
+  /** That reading and writing took, the proof not counted. */
+  seconds: number;
 }
 
 /** Writes what holds data, makes zeros of the rest where it is not known to be, and compares what is there. */
@@ -113,6 +116,7 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
   const source = readingToken(plan, data);
   const isBlank = await knownBlank(rc, label, { volume_id: id, source }, target);
   const writing = { task: `data:${label}`, label: `write ${target.name}`, total: data.bytes };
+  const start = rc.ctx.clock.now();
   const filled = await withProgress(rc, writing, async (onBytes) => {
     const manifest = await ChunkManifest.open(manifestPath(rc, label), { capacityBytes, source, target: id });
     try {
@@ -124,6 +128,7 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
       await manifest.close();
     }
   });
+  const seconds = (rc.ctx.clock.now() - start) / 1000;
   throwIfAborted(rc.ctx.signal);
   await target.forget();
   const proving = { task: `proof:${label}`, label: `read ${target.name} back`, total: data.bytes };
@@ -131,7 +136,7 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
     readBack(target, { capacityBytes, data, signal: rc.ctx.signal, onBytes }),
   );
   if (hash !== filled.contentHash) throw targetDiffers(target.name);
-  return { ...filled, capacityBytes };
+  return { ...filled, capacityBytes, seconds };
 }
 
 /**
