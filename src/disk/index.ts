@@ -42,6 +42,7 @@ export type { VmdkLink } from './vmdk/link-map.js';
 export { readStreamOptimized, type StreamedDisk } from './vmdk/stream-optimized.js';
 export { openStreamOptimized, type CompressedDisk } from './vmdk/compressed-disk.js';
 export { layoutSource, withZeros, type DiskSource } from './disk-source.js';
+export { cutAtChunks, onlyWanted } from './wanted-pieces.js';
 export { SparseFile, freeBytes, writeError } from './sparse-file.js';
 export type { ByteSource, DiskLayout, DiskPiece, Segment } from './disk-layout.js';
 export { RangeList, RangeListBuilder, type Range } from './ranges.js';

@@ -96,7 +96,7 @@ function sourceDisk(
       Promise.resolve({
         notes: [`${path}: read whole, as the host exports it`],
         dataRanges: () => disk.dataRanges(),
-        pieces: (wanted) => disk.pieces(wanted, ctx),
+        pieces: (wanted, read) => disk.pieces(wanted, ctx, read),
       }),
     copy: () =>
       Promise.reject(

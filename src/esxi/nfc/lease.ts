@@ -1,12 +1,12 @@
 import { StackferryError, isCode, poll, type Context } from '../../core/index.js';
 import { z } from 'zod';
-import { faultError, localizedFault } from '../soap/fault.js';
+import { faultError, isFaultNamed, localizedFault } from '../soap/fault.js';
 import { vmRef } from '../soap/power.js';
 import { readObject } from '../soap/properties.js';
 import { element, flag, many, maybe, node, one, readElement, reference, text, type MoRef } from '../soap/reading.js';
 import { returned, type SoapSession } from '../soap/session.js';
 import type { SoapTarget } from '../soap/target.js';
-import { badAnswer, xml } from '../soap/xml.js';
+import { badAnswer, xml, type Element } from '../soap/xml.js';
 
 /** A host makes its list of files; with many disks that takes a while. */
 const READY_MS = 120_000;
@@ -15,6 +15,9 @@ const POLL_MS = 500;
 const USUAL_TIMEOUT_S = 300;
 /** Renewed so much more often than it must be: one lost call costs nothing. */
 const RENEWALS = 4;
+/** At least this often, whatever the host says (timers do not run for months), and at most so often. */
+const LONGEST_RENEWAL_MS = 60 * 60_000;
+const SHORTEST_RENEWAL_MS = 50;
 const GIVE_BACK_MS = 10_000;
 
 const stateSchema = text.pipe(z.enum(['initializing', 'ready', 'done', 'error']));
@@ -52,13 +55,15 @@ export class NfcLease {
   readonly #timer: NodeJS.Timeout;
   #percent = 0;
   #over = false;
+  #isRenewing = false;
 
   private constructor(session: SoapSession, ctx: Context, lease: MoRef, of: { disks: LeasedDisk[]; timeoutS: number }) {
     this.#session = session;
     this.#ctx = ctx;
     this.#lease = lease;
     this.disks = of.disks;
-    this.#timer = setInterval(() => void this.#renew(), (of.timeoutS * 1000) / RENEWALS);
+    const renewal = Math.min(LONGEST_RENEWAL_MS, Math.max(SHORTEST_RENEWAL_MS, (of.timeoutS * 1000) / RENEWALS));
+    this.#timer = setInterval(() => void this.#renew(), renewal);
     this.#timer.unref();
   }
 
@@ -75,7 +80,7 @@ export class NfcLease {
     target: Pick<SoapTarget, 'host' | 'port'>,
   ): Promise<NfcLease> {
     const what = `export VM ${id}`;
-    const lease = readElement(reference, returned(await session.change({ method: 'ExportVm', on: vmRef(id), what })));
+    const lease = readElement(reference, returned(await exportVm(session, id, what)));
     try {
       await waitReady(session, ctx, lease, what);
       const info = (await readObject(session, lease, ['info'], what)).properties.get('info');
@@ -116,13 +121,30 @@ export class NfcLease {
   }
 
   async #renew(): Promise<void> {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
     const call = { method: 'HttpNfcLeaseProgress', on: this.#lease, what: 'renew the lease' };
     try {
       await this.#session.change({ ...call, parameters: [xml('percent', String(this.#percent))] });
     } catch (error) {
       // The next one may come through; if none does, the download breaks off and says so.
       this.#ctx.log.debug('the lease was not renewed', { lease: this.#lease.id, error: String(error) });
+    } finally {
+      this.#isRenewing = false;
     }
+  }
+}
+
+async function exportVm(session: SoapSession, id: string, what: string): Promise<Element> {
+  try {
+    return await session.change({ method: 'ExportVm', on: vmRef(id), what });
+  } catch (error) {
+    if (!isFaultNamed(error, 'InvalidPowerState')) throw error;
+    throw new StackferryError('vm.powered_on', `The host would not ${what}: it is not off (InvalidPowerState).`, {
+      hint: 'Shut the guest down first, or let stackferry do it: --power-off',
+      exitCode: 3,
+      cause: error,
+    });
   }
 }
 

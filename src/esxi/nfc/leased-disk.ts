@@ -1,7 +1,16 @@
-import { StackferryError, throwIfAborted, type Context } from '../../core/index.js';
-import { RangeList, readStreamOptimized, withZeros, type DiskPiece, type DiskSource } from '../../disk/index.js';
+import { MIB, StackferryError, throwIfAborted, type Context } from '../../core/index.js';
+import {
+  RangeList,
+  cutAtChunks,
+  onlyWanted,
+  readStreamOptimized,
+  withZeros,
+  type DiskPiece,
+  type DiskSource,
+} from '../../disk/index.js';
 import { bytesOf, openBody } from '../https-body.js';
 import { readFailed } from '../read-error.js';
+import type { ReadOptions } from '../read/index.js';
 import type { SoapSession } from '../soap/session.js';
 import type { SoapTarget } from '../soap/target.js';
 import { TrustingAgent } from '../soap/trust.js';
@@ -13,9 +22,15 @@ export interface LeasedVm {
   name: string;
 }
 
+/** What can be asked of the reading of a stream; there is one a disk. */
+type StreamOptions = Pick<ReadOptions, 'onBytes' | 'pace' | 'onAnswer'>;
+
 export interface LeasedDiskSource extends Pick<DiskSource, 'capacityBytes' | 'dataRanges'> {
-  /** All of it, in order; a lease is held from the first piece to the last. */
-  pieces(wanted: RangeList, ctx: Context): AsyncGenerator<DiskPiece>;
+  /**
+   * The ranges in order, cut at the chunks. All of the disk comes for them, whatever is wanted: a lease is held from the
+   * first byte to the last, which tells whether the stream was sound.
+   */
+  pieces(wanted: RangeList, ctx: Context, options: StreamOptions): AsyncGenerator<DiskPiece>;
 }
 
 /** Only one lease can be held on a VM at a time: its disks wait for one another. */
@@ -35,18 +50,20 @@ export function leasedDisk(
   return {
     capacityBytes: disk.capacityBytes,
     dataRanges: () => Promise.resolve(whole),
-    pieces: (wanted, ctx) => {
-      if (wanted.bytes !== disk.capacityBytes) throw new RangeError('a disk under a lease is read whole');
-      return leased(session, target, vm, disk, ctx);
-    },
+    pieces: (wanted, ctx, options) => wantedOf(wanted, () => leased(session, target, vm, { ...disk, ...options }, ctx)),
   };
+}
+
+/** Where nothing is left to read, no lease is taken. */
+async function* wantedOf(wanted: RangeList, read: () => AsyncGenerator<DiskPiece>): AsyncGenerator<DiskPiece> {
+  if (wanted.bytes > 0) yield* onlyWanted(cutAtChunks(read()), wanted);
 }
 
 async function* leased(
   session: SoapSession,
   target: SoapTarget,
   vm: LeasedVm,
-  { label, capacityBytes }: { label: string; capacityBytes: number },
+  { label, capacityBytes, ...options }: { label: string; capacityBytes: number } & StreamOptions,
   ctx: Context,
 ): AsyncGenerator<DiskPiece> {
   const done = await turn(session, vm.id);
@@ -63,7 +80,7 @@ async function* leased(
       body.destroy();
       throw readFailed(name, `the host answered HTTP ${status} to its download`);
     }
-    const stream = await readStreamOptimized(bytesOf(body, name, ctx.signal), name);
+    const stream = await readStreamOptimized(paced(bytesOf(body, name, ctx.signal), options), name);
     if (stream.capacityBytes !== capacityBytes) {
       await stream.pieces.return(undefined);
       throw readFailed(name, `the host sends a disk of ${stream.capacityBytes} bytes, and it has ${capacityBytes}`);
@@ -79,6 +96,27 @@ async function* leased(
     else await lease?.abort();
     agent.destroy();
     done();
+  }
+}
+
+/** So many bytes of the stream count as one answer of the host. */
+const ANSWER_BYTES = 4 * MIB;
+
+/** The bytes as they come, held where a limit of the rate or a busy host asks for it; the lease lives on meanwhile. */
+async function* paced(chunks: AsyncGenerator<Buffer>, options: StreamOptions): AsyncGenerator<Buffer> {
+  const { onBytes, pace, onAnswer } = options;
+  let [bytes, ms, asked] = [0, 0, performance.now()];
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    ms += performance.now() - asked;
+    onBytes?.(chunk.length);
+    await pace?.(chunk.length);
+    if (bytes >= ANSWER_BYTES) {
+      await onAnswer?.({ bytes, reads: 1, ms });
+      [bytes, ms] = [0, 0];
+    }
+    yield chunk;
+    asked = performance.now();
   }
 }
 

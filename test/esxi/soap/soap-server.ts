@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -29,12 +30,18 @@ export class SoapServer {
   readonly calls: Call[] = [];
   readonly cert: string;
   readonly replies = new Map<string, (call: Call, number: number) => Reply>();
+  /** What else than calls is asked for, files say. */
+  get: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.writeHead(404).end();
   readonly #server: Server;
 
   constructor() {
     const { key, cert } = selfSignedCertificate();
     this.cert = cert;
     this.#server = createServer({ key, cert }, (request, response) => {
+      if (request.method === 'GET') {
+        this.get(request, response);
+        return;
+      }
       void text(request).then((body) => {
         const method = /<soapenv:Body><(\w+)/.exec(body)?.[1] ?? '?';
         const action = String(request.headers['soapaction']);
