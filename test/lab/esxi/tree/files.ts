@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -37,7 +37,14 @@ async function writeDisk(root: string, vm: Vm, disk: Disk): Promise<void> {
     }
     await chmod(extent, 0o600);
     if (fault === 'short-extent' && newest) await truncate(extent, Math.floor(disk.sizeBytes / 1024) * 512);
+    await settle(extent);
   }
+}
+
+/** ext4 gives a file its blocks when it is written back: until then what `du` says of it may change by itself. */
+async function settle(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  await handle.sync().finally(() => handle.close());
 }
 
 /** The extent of a delta. */
