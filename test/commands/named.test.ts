@@ -65,14 +65,14 @@ function optionsOf(command: Command): Set<string> {
 const TO_COME = new Set<string>([]);
 
 /** `stackferry` as a noun, in a sentence. */
-const PROSE = /^(works|needs|moves|speaks|that|reads|do|does|says|has|is|and|in|of|mapping)$/;
+const PROSE = /^(works|needs|moves|speaks|that|reads|do|does|says|has|is|and|in|of|to|left|mapping)$/;
 /** Programs whose options are their own. */
 const FOREIGN =
   /(?:openstack|esxcli|vim-cmd|vmkfstools|qemu-img|qemu-nbd|apt-get|grub-install|ssh-keygen|ssh|npm|watch|nbd-server) /;
 
 /** The command lines of ours in a text, each to the end of its line, sentence or quotation. */
 function commandLines(text: string): { command: string; rest: string }[] {
-  return [...text.matchAll(/\bstackferry ([a-z][a-z-]*)([^\n`;|(]*)/g)].flatMap(([, command = '', rest = '']) =>
+  return [...text.matchAll(/\bstackferry ([a-z][a-z-]*)(?=([^\n`;|(]*))/g)].flatMap(([, command = '', rest = '']) =>
     PROSE.test(command) ? [] : [{ command, rest: rest.split(/[.,] |: |\.$| {3}|, or /)[0] ?? '' }],
   );
 }
