@@ -46,6 +46,7 @@ const app: App = {
     stdoutBytes.given = true;
     return byteOutput(process.stdout, stop.signal);
   },
+  stdin: () => process.stdin,
   signal: stop.signal,
   exitCode: (code) => {
     exitCode = code;

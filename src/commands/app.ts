@@ -10,6 +10,8 @@ export interface App {
   terminal: (options: { quiet: boolean; verbose: boolean }) => Terminal;
   /** Stdout for a command whose data is no text; from then on nothing else may be written to it. */
   byteOutput: () => ByteOutput;
+  /** What is piped into the program; for a command that reads it. */
+  stdin: () => AsyncIterable<Uint8Array>;
   /** Fires on Ctrl-C and SIGTERM. */
   signal: AbortSignal;
   /** Sets the exit code of a command that ended without an error but not with success. */

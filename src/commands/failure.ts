@@ -41,7 +41,7 @@ function undo({ undoable, result: { run } }: RunFailure, cause: unknown): string
 }
 
 /** Commands whose result is that of a run in the cloud, and those that print files. */
-const OF_RUNS = new Set(['migrate', 'upload', 'volume', 'server', 'status', 'rollback']);
+const OF_RUNS = new Set(['migrate', 'import', 'upload', 'volume', 'server', 'status', 'rollback']);
 const OF_FILES = new Set(['export', 'convert']);
 
 function failedResult(cause: unknown, failure: RunFailure | null, called: CalledCommand): unknown {

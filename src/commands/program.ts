@@ -8,6 +8,7 @@ import { register as doctor } from './doctor.js';
 import { register as estimate } from './estimate.js';
 import { register as exportCommand } from './export.js';
 import { register as guide } from './guide.js';
+import { register as importCommand } from './import.js';
 import { register as inventory } from './inventory.js';
 import { register as migrate } from './migrate.js';
 import { register as plan } from './plan.js';
@@ -28,6 +29,7 @@ const commands = [
   guide,
   estimate,
   migrate,
+  importCommand,
   exportCommand,
   convert,
   upload,

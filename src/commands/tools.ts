@@ -1,5 +1,7 @@
 import type { Context } from '../core/index.js';
 import type { EsxiHost } from '../esxi/index.js';
+import type { PackageAddress } from '../migration/import/address.js';
+import type { ImportDoor } from '../migration/import/open.js';
 import type { SessionBase } from '../migration/session.js';
 import type { RunStore } from '../migration/state/store.js';
 import type { RunSettings } from '../migration/steps/settings.js';
@@ -17,6 +19,8 @@ export interface Tools {
   store: RunStore;
   /** The host of the source options; connected once, closed at the end. */
   host: (options: SourceOptions, ctx?: Context) => Promise<EsxiHost>;
+  /** Files of VMs in the place of a host; opened once. */
+  files: (address: PackageAddress, from: Pick<ImportDoor, 'urls' | 'stdin'>, ctx?: Context) => Promise<EsxiHost>;
   /** What a run needs, for the command of this name. */
   session: (
     command: string,
@@ -79,6 +83,17 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     (options: TargetOptions, own: Context) => openCloud(app, options, own),
     (value) => value.close(),
   );
+  const files = once(
+    async (address: PackageAddress, from: Pick<ImportDoor, 'urls' | 'stdin'>, own: Context = ctx) => {
+      const [{ openImport }, { proxiesOf, proxyOf }] = await Promise.all([
+        import('../migration/import/open.js'),
+        import('../openstack/index.js'),
+      ]);
+      const proxies = proxiesOf(app.env);
+      return openImport(address, { ctx: own, ...from, proxyFor: (url) => proxyOf(url, proxies) });
+    },
+    (value) => value.close(),
+  );
   const store = new RunStore(stateDir(app), ctx.clock);
   const session: Tools['session'] = (command, settings, options) => {
     if (settings.lowPriority) {
@@ -97,11 +112,12 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     ...(options.dryRun === true ? { dry: [] } : {}),
     doors: {
       host: (own) => host(options, own),
+      files: (address, own) => files(address, { urls: new Map(), stdin: null }, own),
       cloud: async (own) => (await cloud(options, own)).withContext(own),
     },
   });
   try {
-    return await work({ app, terminal, ctx, store, host, session });
+    return await work({ app, terminal, ctx, store, host, files, session });
   } finally {
     reporter.stop();
     for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => undefined);

@@ -2,20 +2,13 @@ import { createHash, type Hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
-import { StackferryError, systemCode, throwIfAborted, type Context } from '../core/index.js';
+import { StackferryError, throwIfAborted, type Context } from '../core/index.js';
 import { CHUNK_BYTES, ContentHasher, type OnChunk } from '../disk/index.js';
-import { NbdReader } from './nbd.js';
+import { mapRuns, type Run } from './map-runs.js';
+import { openNbd } from './nbd-server.js';
 import { checkSource } from './check-source.js';
-import { missingTool, qemuImg, summarize } from './qemu-img.js';
 import { bytesAt, withFile } from './source.js';
 import type { SourceFormat } from './types.js';
-
-interface Run {
-  start: number;
-  length: number;
-  zero: boolean;
-}
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
@@ -56,71 +49,13 @@ export async function hashGuestView(
       return hashRuns((offset, length) => bytesAt(file, offset, length), size, runs, ctx, onProgress, hashes);
     });
   }
-  const folder = await mkdtemp(join(tmpdir(), 'stackferry-'));
-  const socket = join(folder, 'nbd');
-  const stop = new AbortController();
-  const server = execa(
-    'qemu-nbd',
-    ['--read-only', '--format', format, '--socket', socket, '--cache', 'writeback', path],
-    {
-      cancelSignal: AbortSignal.any([ctx.signal, stop.signal]),
-      env: { LC_ALL: 'C' },
-      forceKillAfterDelay: 5000,
-      reject: false,
-      stdin: 'ignore',
-      maxBuffer: 65536,
-    },
-  );
-  const ended = server.then((result) => {
-    if (systemCode(result.cause ?? result) === 'ENOENT') throw missingTool('qemu-nbd');
-    throw new StackferryError('convert.failed', `qemu-nbd could not open ${path}: ${summarize(result.stderr)}.`, {
-      hint: 'Check the image with `qemu-img check`.',
-    });
-  });
-  // Whoever waits for it hears of its end; when nobody does, its end is no news.
-  ended.catch(() => undefined);
-  let reader: NbdReader | null = null;
+  const reader = await openNbd(path, format, ctx);
   try {
-    reader = await Promise.race([connectWhenUp(socket, ctx), ended]);
-    const { bytes } = reader;
-    return await hashRuns(reader.read.bind(reader), bytes, runs, ctx, onProgress, hashes);
+    return await hashRuns(reader.read, reader.bytes, runs, ctx, onProgress, hashes);
   } finally {
-    reader?.close();
-    stop.abort();
-    await ended.catch(() => undefined);
-    await rm(folder, { recursive: true, force: true });
+    await reader.close();
     throwIfAborted(ctx.signal);
   }
-}
-
-async function connectWhenUp(socket: string, ctx: Context): Promise<NbdReader> {
-  for (let tries = 0; ; tries++) {
-    throwIfAborted(ctx.signal);
-    try {
-      return await NbdReader.connect(socket);
-    } catch (error) {
-      const code = systemCode(error);
-      if ((code !== 'ENOENT' && code !== 'ECONNREFUSED') || tries > 1000) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function mapRuns(path: string, format: string, ctx: Context): Promise<Run[]> {
-  const runs: Run[] = [];
-  await qemuImg(['map', '--output=json', '-f', format, path], ctx, {
-    what: `map ${path}`,
-    // One object a line: [{ "start": 0, "length": 65536, "depth": 0, "present": true, "zero": false, "data": true …
-    onLine: (line) => {
-      const match = /"start": (\d+), "length": (\d+),.*"zero": (true|false)/.exec(line);
-      if (!match) return;
-      const run = { start: Number(match[1]), length: Number(match[2]), zero: match[3] === 'true' };
-      const last = runs.at(-1);
-      if (last?.zero === run.zero && last.start + last.length === run.start) last.length += run.length;
-      else runs.push(run);
-    },
-  });
-  return runs;
 }
 
 async function hashRuns(

@@ -2,6 +2,7 @@
 export type { ConvertedImage, ConvertRequest, SourceFormat } from './types.js';
 export { checkConversion, convertImage } from './convert-image.js';
 export { checkSource } from './check-source.js';
+export { openGuestDisk, type GuestDisk } from './guest-disk.js';
 export { hashImage, type GuestViewHash } from './guest-view.js';
 export { judgeImage } from './judge-image.js';
 export { qemuImgVersion } from './qemu-img.js';

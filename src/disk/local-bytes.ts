@@ -57,6 +57,12 @@ export class LocalBytes implements ByteSource {
     return buffer;
   }
 
+  /** A word that is another one once the file was written to or exchanged: size, time and inode. */
+  async state(): Promise<string> {
+    const { size, mtimeMs, dev, ino } = await this.#file.stat();
+    return `${size} ${mtimeMs} ${dev}:${ino}`;
+  }
+
   async close(): Promise<void> {
     await this.#file.close();
   }

@@ -2,6 +2,7 @@
 export type { ReadRate, ShellTimeouts } from './about.js';
 export type { DiskDoor, OpenDisk, SourceDisk, SourceDisks } from './disk-door.js';
 export { hostOver, openHost, type EsxiHost, type InventoryOptions } from './host.js';
+export { readVmxMachine, type FoundDisk, type VmxMachine } from './inventory/from-vmx.js';
 export { absolutePath } from './inventory/paths.js';
 export type {
   DatastoreRecord,

@@ -24,7 +24,7 @@ import type {
 } from './plan/sections.js';
 import { blockerError, isOnWhatMoves, standingBlockers } from './read-source.js';
 import { runResult, type RunResult } from './result.js';
-import { sameProject, type SessionBase } from './session.js';
+import { sameProject, sourceOf, type SessionBase } from './session.js';
 import { inMemory, newState } from './dry.js';
 import { runSteps } from './runner.js';
 import type { RunState } from './state/fold.js';
@@ -80,6 +80,7 @@ export async function dryRun(base: SessionBase, request: MigrateRequest): Promis
     stateDir: base.store.dir,
     state,
     sameProject,
+    sourceOf,
     dry: calls,
   });
   const accept = await takeAccepted(rc, request.accept ?? []);

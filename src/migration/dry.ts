@@ -1,4 +1,5 @@
 import type { Context } from '../core/index.js';
+import type { EsxiHost } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
 import { applyLine, foldJournal, type RunState } from './state/fold.js';
 import { JOURNAL_VERSION, type JournalEntry } from './state/journal-line.js';
@@ -42,6 +43,7 @@ export function inMemory(of: {
   store: { measured: MeasuredTimes };
   doors: Doors;
   sameProject: (state: RunState, cloud: Cloud) => Cloud;
+  sourceOf: (doors: Doors, state: RunState, ctx: Context) => Promise<EsxiHost>;
   /** Set for `--dry-run`: nothing is run. */
   dry?: PlannedCall[];
 }): RunContext {
@@ -56,7 +58,7 @@ export function inMemory(of: {
     measured: store.measured,
     cache: {},
     ...(dry === undefined ? {} : { dry }),
-    host: () => doors.host(ctx),
+    host: () => of.sourceOf(doors, state, ctx),
     cloud: async () => of.sameProject(state, await doors.cloud(ctx)),
     record: (entry: JournalEntry) => {
       // The spread loses the discriminant for the compiler; the entry came in with it.

@@ -5,7 +5,7 @@ import { StackferryError, UsageError, quoteForHint } from '../core/index.js';
 import { DRY_RUN_ID, inMemory, newState } from './dry.js';
 import { lookAtSource, powerLeave, takeSource, type SourceRequest } from './migrate.js';
 import { runSteps } from './runner.js';
-import { sameProject, type SessionBase } from './session.js';
+import { sameProject, sourceOf, type SessionBase } from './session.js';
 import { recheckStep, sourceStep } from './steps/source.js';
 import { streamStep, type ByteSink, type StreamResult } from './steps/stream.js';
 import { transferOf } from './steps/transfer.js';
@@ -26,7 +26,7 @@ export async function exportToStream(
   const dir = await mkdtemp(join(tmpdir(), 'stackferry-'));
   try {
     const state = newState({ ...base, at: base.ctx.clock.now(), vm: null });
-    const rc = inMemory({ ...base, dir, stateDir: base.store.dir, state, sameProject });
+    const rc = inMemory({ ...base, dir, stateDir: base.store.dir, state, sameProject, sourceOf });
     const { source: found, labels } = await lookAtSource(rc, source);
     const [label, ...more] = labels;
     if (label === undefined || more.length > 0) {

@@ -69,7 +69,12 @@ export async function runToResume(
   const source = section(state, 'source');
   return {
     run: state.run,
-    address: source && { host: source.host, port: source.port, user: source.user },
+    address: source && {
+      host: source.host,
+      port: source.port,
+      user: source.user,
+      ...(source.package === undefined ? {} : { package: source.package }),
+    },
   };
 }
 

@@ -21,7 +21,7 @@ export interface MigratePlanRequest {
 
 /** How one VM of a plan ended. */
 export interface PlanEnd {
-  planned: PlannedVm;
+  planned: { vm: Pick<PlannedVm['vm'], 'id' | 'name'> };
   /** Null where no run was begun. */
   result: RunResult | null;
   error: unknown;
@@ -70,6 +70,14 @@ export async function migratePlan(base: SessionBase, request: MigratePlanRequest
       'Leave it out, or use --vm.',
     );
   }
+  return migrateEach(base, all);
+}
+
+/** Migrates VMs one after another; of one alone the error comes as it is. */
+export async function migrateEach(
+  base: SessionBase,
+  all: readonly { planned: PlanEnd['planned']; one: MigrateRequest }[],
+): Promise<PlanEnd[]> {
   const ends: PlanEnd[] = [];
   for (const { planned, one } of all) {
     try {

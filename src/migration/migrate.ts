@@ -18,6 +18,7 @@ import {
   type PowerLeave,
   type Source,
 } from './read-source.js';
+import type { PackageAddress } from './import/address.js';
 import { runResult, type RunResult } from './result.js';
 import { runSteps } from './runner.js';
 import { withRun, type Session, type SessionBase } from './session.js';
@@ -32,6 +33,8 @@ export interface SourceAddress {
   host: string;
   port: number;
   user: string;
+  /** Files in the place of a host. */
+  package?: PackageAddress;
 }
 
 export interface SourceRequest {
@@ -171,7 +174,8 @@ export async function noteSource(
   const moving = source.vm.disks.filter((disk) => labels.includes(disk.label));
   // Hosted sparse and stream-optimized files are read by qemu-img, which wants them here.
   const onePass: Transfer = toFile ? 'file' : staged ? 'staged' : 'direct';
-  const transfer = moving.every((disk) => canRead(disk.kind)) ? onePass : 'staged';
+  const isReadable = request.address.package !== undefined || moving.every((disk) => canRead(disk.kind));
+  const transfer = isReadable ? onePass : 'staged';
   await rc.record({ kind: 'plan', section: TRANSFER, value: transfer });
 }
 
@@ -244,7 +248,13 @@ export function goText(state: RunState): string {
   const held = disks.reduce((sum, disk) => sum + (disk.allocated_bytes ?? disk.capacity_bytes ?? 0), 0);
   const macs = (section(state, 'ports') ?? []).some((port) => port.mac !== null) ? ', MAC kept' : '';
   const behind = left === 0 ? '' : `, ${left} disk(s) left behind`;
-  const power = vm.power_state === 'on' ? 'The source is shut down' : 'The source stays off';
+  const isPackage = section(state, 'source')?.package !== undefined;
+  const power =
+    vm.power_state === 'on'
+      ? 'The source is shut down'
+      : isPackage
+        ? 'What is given is only read'
+        : 'The source stays off';
   return `${vm.name} -> ${server.flavor_name}, ${volumes.length} volume(s) of ${sizes}${macs}, ${formatBytes(held)} to copy${behind}. ${power} and is not deleted.`;
 }
 

@@ -1,4 +1,5 @@
 import { quoteForHint } from '../core/index.js';
+import { STDIN, isUrl } from './import/address.js';
 import { runResult, type RunResult } from './result.js';
 import type { RunState } from './state/fold.js';
 import { phases, type Phase } from './steps/list.js';
@@ -27,6 +28,7 @@ export function nextCommand(state: RunState, worker: number | null = null): stri
   if (last === 'rollback') return `stackferry rollback ${run}`;
   if (state.vm === null) return isPhase(state.command) ? `stackferry ${state.command} --run ${run}` : null;
   if (last === 'migrate') return `stackferry migrate --resume --run ${run}`;
+  if (last === 'import') return importCommand(state);
   const own = phasesOf(state);
   if (own.includes('export') && !isComplete(state, 'export')) return exportCommand(state);
   const next = own.find((phase) => !isComplete(state, phase));
@@ -35,6 +37,15 @@ export function nextCommand(state: RunState, worker: number | null = null): stri
   if (next === 'server' && runningOf(state) !== null) return null;
   const partial = next !== 'convert' && isPartial(state) ? ' --partial' : '';
   return `stackferry ${next} --run ${run}${partial}`;
+}
+
+/** What came by stdin has to be sent again, and a link may have ended: only files can be opened without a word. */
+function importCommand(state: RunState): string {
+  const given = section(state, 'source')?.package?.given ?? [];
+  if (given.length > 0 && !given.some((one) => one === STDIN || isUrl(one))) {
+    return `stackferry migrate --resume --run ${state.run}`;
+  }
+  return `stackferry import ${given.map(quoteForHint).join(' ')}`.trim();
 }
 
 /** `export` finds its run by what is copied and where to. */
@@ -116,7 +127,12 @@ export const PARTIAL = 'partial';
  * --skip-disk` and `--partial` say so, `export --disk` does not.
  */
 export function isPartial(state: RunState): boolean {
-  return state.command !== 'migrate' && leftOut(state).length > 0 && state.plan.get(PARTIAL) !== true;
+  return (
+    state.command !== 'migrate' &&
+    state.command !== 'import' &&
+    leftOut(state).length > 0 &&
+    state.plan.get(PARTIAL) !== true
+  );
 }
 
 /** Labels of the VM's disks that the run does not move. */

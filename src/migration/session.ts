@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { InterruptedError, StackferryError, teeEvents, type Context } from '../core/index.js';
 import type { EsxiHost } from '../esxi/index.js';
 import type { Cloud } from '../openstack/index.js';
+import type { PackageAddress } from './import/address.js';
 import { runResult, type RunResult } from './result.js';
 import { describe } from './runner.js';
 import { foldJournal, type RunState } from './state/fold.js';
@@ -17,6 +18,8 @@ import { WarningNotes, type Warning } from './warning-notes.js';
 /** The doors to both sides; each is opened when it is first needed. */
 export interface Doors {
   host: (ctx: Context) => Promise<EsxiHost>;
+  /** The files of a run that imports such; unset where `host` is what opens them. */
+  files?: (address: PackageAddress, ctx: Context) => Promise<EsxiHost>;
   cloud: (ctx: Context) => Promise<Cloud>;
 }
 
@@ -85,7 +88,7 @@ export async function withRun(
     journal: open.journal,
     settings: base.settings,
     measured: base.store.measured,
-    host: once(() => base.doors.host(ctx)),
+    host: once(() => sourceOf(base.doors, state, ctx)),
     cloud: once(async () => sameProject(state, await base.doors.cloud(ctx))),
   });
   const start = base.ctx.clock.now();
@@ -138,7 +141,7 @@ async function withoutRun(
   const paths = base.store.paths(state.run);
   const { ctx, settings, store, doors } = base;
   const of = { ctx, dir: paths.dir, stateDir: base.store.dir, state, settings, store, doors };
-  const rc = inMemory({ ...of, sameProject, dry });
+  const rc = inMemory({ ...of, sameProject, sourceOf, dry });
   await work({ rc, paths });
   return runResult(state);
 }
@@ -211,6 +214,12 @@ async function finish(
 async function begin(base: SessionBase, vm: RunState['vm']): Promise<OpenRun> {
   const { open } = await base.store.create({ command: base.command, program: base.program, vm });
   return open;
+}
+
+/** What the disks of a run are read from: its host, or the files that it imports. */
+export function sourceOf(doors: Doors, state: RunState, ctx: Context): Promise<EsxiHost> {
+  const files = section(state, 'source')?.package;
+  return files && doors.files ? doors.files(files, ctx) : doors.host(ctx);
 }
 
 /** A run belongs to one project of one cloud: its ids mean nothing elsewhere. */

@@ -6,7 +6,7 @@ import { got, type Method } from 'got';
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import { InterruptedError, StackferryError, messageOf, throwIfAborted } from '../core/index.js';
 import { connectionError } from './errors.js';
-import { isBypassed } from './no-proxy.js';
+import { proxyOf } from './no-proxy.js';
 
 export interface HttpSettings {
   verify: boolean;
@@ -207,7 +207,7 @@ export class Http {
    */
   #agents(url: URL, keep: boolean): { http: HttpAgent; https: HttpsAgent } {
     const { verify, ca, cert, key, proxy } = this.#settings;
-    const wanted = isBypassed(url, proxy.no) ? null : url.protocol === 'https:' ? proxy.https : proxy.http;
+    const wanted = proxyOf(url, proxy);
     const make = () => {
       const tls = {
         rejectUnauthorized: verify,

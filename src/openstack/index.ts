@@ -1,4 +1,6 @@
 export { connectCloud, type Cloud, type CloudService, type ConnectOptions } from './cloud.js';
+export { proxiesOf } from './config/resolve.js';
+export { proxyOf } from './no-proxy.js';
 export { loadCloudConfig, type LoadCloudConfig } from './config/load.js';
 export type { AuthMethod, CloudConfig, DomainRef, ProjectRef, Scope } from './config/types.js';
 export type { ContentRun, CreateImage, DigestName, Image, Images, UploadContent, Uploaded } from './image/images.js';

@@ -1,4 +1,11 @@
 import { BlockList, isIP } from 'node:net';
+import type { CloudConfig } from './config/types.js';
+
+/** The proxy for a URL; null: none. */
+export function proxyOf(url: URL, proxy: CloudConfig['proxy']): string | null {
+  if (isBypassed(url, proxy.no)) return null;
+  return url.protocol === 'https:' ? proxy.https : proxy.http;
+}
 
 /**
  * Whether `NO_PROXY` takes this URL's host out: `*`, a name (and the names below it, with or without a leading dot),

@@ -22,6 +22,9 @@ export function fakeApp(out: (text: string) => void = () => undefined): App {
       verbose,
       errStream: process.stderr,
     }),
+    stdin: () => {
+      throw new Error('nothing is read here');
+    },
     byteOutput: () => ({ isTerminal: true, write: () => Promise.reject(new Error('nothing is written here')) }),
     signal: new AbortController().signal,
     exitCode: () => undefined,

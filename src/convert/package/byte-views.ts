@@ -3,6 +3,8 @@ import type { ByteSource } from '../../disk/index.js';
 
 /** A file of a package while it is open. */
 export interface MemberBytes extends ByteSource {
+  /** A word that is another one once the file was changed; none for a part of another file. */
+  state?(): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -37,14 +37,22 @@ export interface Expected {
 /** A disk of a package, by how it can be read. */
 export type PackageDisk =
   /** At any place: where its data is, is known before it is read (qcow2 in one pass). */
-  | { access: 'any'; name: string; kind: VmdkKind; capacityBytes: number; source: DiskSource }
+  | { access: 'any'; name: string; kind: VmdkKind; chain: string[]; capacityBytes: number; source: DiskSource }
   /** Front to back; each call of `open` reads it again. */
   | { access: 'stream'; name: string; capacityBytes: number; open(): Promise<StreamedDisk> }
   /**
    * By qemu-img, which wants a file: `path`, where it lies here unpacked; otherwise `copyTo` writes it to a path that is
-   * new. {@link convertImage} checks it; its capacity is compared by {@link assertCapacity}.
+   * new. {@link openGuestDisk} checks it; its capacity is compared by {@link assertCapacity}.
    */
-  | { access: 'file'; name: string; format: SourceFormat; path: string | null; copyTo(path: string): Promise<void> };
+  | {
+      access: 'file';
+      name: string;
+      format: Exclude<SourceFormat, 'vmdk' | 'raw'>;
+      path: string | null;
+      /** Of the file; null where it is packed. */
+      bytes: number | null;
+      copyTo(path: string): Promise<void>;
+    };
 
 /** Opens a disk by its content. Throws as {@link openVmdk} and {@link gunzip} do, `package.unknown_format`, `package.capacity_differs`. */
 export async function openDisk(name: string, where: string, open: OpenFile, expected: Expected): Promise<PackageDisk> {
@@ -57,18 +65,21 @@ export async function openDisk(name: string, where: string, open: OpenFile, expe
   if (expected.isGzip)
     throw packageError('package.bad_gzip', file.name, 'is not packed, though its descriptor says so');
   if (content === 'vmdk') {
-    const { kind, source } = await openVmdk(name, where, open);
+    const { kind, chain, source } = await openVmdk(name, where, open);
     assertCapacity(file.name, source.capacityBytes, expected);
-    return { access: 'any', name, kind, capacityBytes: source.capacityBytes, source };
+    return { access: 'any', name, kind, chain, capacityBytes: source.capacityBytes, source };
   }
   if (content !== null && content !== 'tar' && content !== 'archive') {
-    return { access: 'file', name, format: content, path, copyTo: (to) => copyTo(to, chunksOf(data)) };
+    return {
+      ...{ access: 'file', name, format: content, path, bytes: file.bytes },
+      copyTo: (to) => copyTo(to, chunksOf(data)),
+    };
   }
   if (content !== null || !isRaw(name, file.bytes, expected)) throw unknown(file.name, content);
   assertCapacity(file.name, file.bytes, { ...expected, unitBytes: 1 });
   if (file.bytes > MAX_DISK_BYTES) throw tooLarge(file.name, file.bytes);
   const source = layoutSource(flatLayout(file), [data]);
-  return { access: 'any', name, kind: 'flat', capacityBytes: file.bytes, source };
+  return { access: 'any', name, kind: 'flat', chain: [name], capacityBytes: file.bytes, source };
 }
 
 function isRaw(name: string, bytes: number, expected: Expected): boolean {
@@ -109,7 +120,8 @@ async function openPacked(
   const content = contentOf(head, Buffer.alloc(0));
   if (content !== null && content !== 'tar' && content !== 'archive' && content !== 'gzip' && !isStreamed(head)) {
     if (expected.capacityBytes === null) throw needsSize(name);
-    return { access: 'file', name, format: content, path: null, copyTo: (to) => copyTo(to, unpacked()) };
+    if (content === 'vmdk') throw needsFile(name);
+    return { access: 'file', name, format: content, path: null, bytes: null, copyTo: (to) => copyTo(to, unpacked()) };
   }
   const first = await openPackedStream(name, chunks(), expected);
   await first.pieces.return(undefined);

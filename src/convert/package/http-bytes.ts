@@ -150,6 +150,10 @@ class UrlReader implements MemberBytes {
     });
   }
 
+  state(): Promise<string> {
+    return Promise.resolve(`${this.bytes} ${this.#tag ?? ''}`);
+  }
+
   close(): Promise<void> {
     this.#agents.close();
     return Promise.resolve();

@@ -97,6 +97,27 @@ export class Package {
     }
   }
 
+  /** Bytes of all files that {@link verify} compares; 0 without a manifest. */
+  async bytesToVerify(): Promise<number> {
+    let bytes = 0;
+    for (const file of this.#manifest?.entries.keys() ?? []) {
+      bytes += (await this.#open(file, this.#manifest?.name ?? '')).file.bytes;
+    }
+    return bytes;
+  }
+
+  /** The files that were opened so far, each with a word that is another one once it was changed. */
+  async states(): Promise<[name: string, state: string][]> {
+    const files = [this.#given];
+    for (const opening of this.#opened.values()) files.push((await opening).file);
+    const states = new Map<string, string>();
+    for (const file of files) {
+      const state = await file.state?.();
+      if (state !== undefined) states.set(file.name, state);
+    }
+    return [...states];
+  }
+
   async close(): Promise<void> {
     for (const opening of this.#opened.values()) await (await opening.catch(() => null))?.file.close();
     this.#opened.clear();

@@ -37,6 +37,8 @@ export type OpenFile = (name: string, where: string) => Promise<DiskFile>;
 /** A VMDK, or a chain of them, that can be read at any place. */
 export interface OpenVmdk {
   kind: VmdkKind;
+  /** Names in the package from the base to the newest. */
+  chain: string[];
   source: DiskSource;
 }
 
@@ -64,19 +66,23 @@ export async function openVmdk(name: string, where: string, open: OpenFile): Pro
     const own = await open(next, links.at(-1)?.name ?? where);
     const head = await own.file.read(0, Math.min(own.file.bytes, MAX_DESCRIPTOR_BYTES + 1));
     const header = readSparseHeader(head, own.file.name);
-    if (header?.compressed === true && links.length === 0) return openCompressed(own);
+    if (header?.compressed === true && links.length === 0) return openCompressed(own, next);
     const descriptor = header ? await embedded(own.file, header) : parsed(head, own.file.name);
     refuseOdd(descriptor, own.file.name);
     links.push({ descriptor, name: next, files: await extentsOf(descriptor, header ? own : null, next, open) });
     next = parentOf(descriptor, next);
   }
-  return { kind: kindOf(links[0]?.descriptor ?? { createType: '', extents: [] }) ?? 'flat', source: await read(links) };
+  return {
+    kind: kindOf(links[0]?.descriptor ?? { createType: '', extents: [] }) ?? 'flat',
+    chain: links.map((link) => link.name).reverse(),
+    source: await read(links),
+  };
 }
 
-async function openCompressed({ file, data }: DiskFile): Promise<OpenVmdk> {
+async function openCompressed({ file, data }: DiskFile, name: string): Promise<OpenVmdk> {
   const source = await openStreamOptimized(file, data);
   if (source.capacityBytes > MAX_DISK_BYTES) throw tooLarge(file.name, source.capacityBytes);
-  return { kind: 'stream_optimized', source };
+  return { kind: 'stream_optimized', chain: [name], source };
 }
 
 async function read(newestFirst: readonly Link[]): Promise<DiskSource> {

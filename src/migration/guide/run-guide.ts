@@ -22,6 +22,12 @@ export function guideOfRun(state: RunState, origin: GuideOrigin): GuideInput {
       'A guide is for a VM of a host: stackferry guide --vm NAME',
     );
   }
+  if (source.package) {
+    throw new UsageError(
+      `Run ${state.run} imports files, and the guide begins at a host.`,
+      `By hand: qemu-img convert each disk, then stackferry upload FILE, volume --image and server; see guides/import.md.`,
+    );
+  }
   const cloud = section(state, 'cloud');
   const server = section(state, 'server');
   const boot = section(state, 'boot');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { vmSchema } from '../../esxi/inventory/schema.js';
+import { packageAddress } from '../import/address.js';
 
 /**
  * The resolved plan of one VM, in the parts that the steps read. `migrate` resolves all parts before a byte moves; the
@@ -10,6 +11,8 @@ export const sourceSection = z.object({
   host: z.string(),
   port: z.number(),
   user: z.string(),
+  /** Of an import: its files, whose name stands for the host's. */
+  package: packageAddress.exactOptional(),
   vm: vmSchema,
   /** Labels of the disks that move, in the guest's order. */
   labels: z.array(z.string()),

@@ -73,7 +73,8 @@ export function recheckStep(state: RunContext['state']): Step {
       try {
         await assertSourceUnchanged(rc);
       } catch (error) {
-        if (isDirect && isCode(error, 'vm.changed_during_copy')) await dropImagesOf(rc, source.labels);
+        const isOther = isCode(error, 'vm.changed_during_copy') || isCode(error, 'package');
+        if (isDirect && isOther) await dropImagesOf(rc, source.labels);
         throw error;
       }
       return { result: {}, summary: 'unchanged since the copy began' };

@@ -136,7 +136,8 @@ function serviceSettings(settings: Settings): Pick<CloudConfig, 'endpointOverrid
   return { endpointOverrides, maxMicroversions };
 }
 
-function proxiesOf(env: Readonly<Record<string, string | undefined>>): CloudConfig['proxy'] {
+/** The proxies that the environment names. */
+export function proxiesOf(env: Readonly<Record<string, string | undefined>>): CloudConfig['proxy'] {
   const read = (name: string): string | null => {
     const value = env[name.toLowerCase()] ?? env[name];
     if (value === undefined || value === '') return null;
