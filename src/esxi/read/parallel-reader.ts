@@ -176,7 +176,12 @@ export class ParallelReader {
   }
 
   async #receive(stream: RangeStream, pending: Pending): Promise<void> {
-    const filler = new PieceFiller(pending.request.pieces, (index, bytes) => pending.pieces[index]?.resolve(bytes));
+    // A piece counts once the host has said of every read in it that it came whole: until then it is not given out.
+    const filled: { index: number; bytes: Buffer }[] = [];
+    const filler = new PieceFiller(pending.request.pieces, (index, bytes) => filled.push({ index, bytes }));
+    const giveOut = () => {
+      for (const { index, bytes } of filled.splice(0)) pending.pieces[index]?.resolve(bytes);
+    };
     const { pace, onAnswer } = this.#options;
     const start = this.#ctx.clock.now();
     for (const read of pending.request.reads) {
@@ -186,7 +191,9 @@ export class ParallelReader {
         this.#options.onBytes?.(bytes.length);
         return pace?.(bytes.length);
       });
+      giveOut();
     }
+    giveOut();
     const bytes = pending.request.pieces.reduce((sum, { length }) => sum + length, 0);
     await onAnswer?.({ bytes, reads: pending.request.reads.length, ms: this.#ctx.clock.now() - start });
   }
