@@ -50,7 +50,7 @@ export async function serveExec(job: ExecJob): Promise<void> {
   job.onSignal(send);
   child.stdin.on('error', () => undefined); // the command may end before it has read all
   channel.pipe(child.stdin);
-  const write = oneByOne(closed.signal);
+  const write = oneByOne(channel, closed.signal);
   const stderr = (async () => {
     for await (const chunk of child.stderr) await write(channel.stderr, chunk as Buffer);
   })().catch(() => undefined);
@@ -94,12 +94,19 @@ async function sendStdout(
 
 /**
  * One write of a channel at a time: when stdout and stderr both wait for the peer's window, ssh2 wakes only the first,
- * and the other (what dd says at its end) would never go out.
+ * and the other (what dd says at its end) would never go out. And what of stdout had waited is forgotten once it is out:
+ * ssh2 keeps it, and sends it again when stderr is the next that waits (its lib/server.js, CHANNEL_WINDOW_ADJUST).
  */
-function oneByOne(closed: AbortSignal): Write {
+function oneByOne(channel: ServerChannel, closed: AbortSignal): Write {
+  const waiting = channel as unknown as { _chunk?: Buffer; _chunkcb?: () => void };
   let before = Promise.resolve();
   return (stream, bytes) => {
-    before = before.then(() => written(stream, bytes, closed));
+    before = before
+      .then(() => written(stream, bytes, closed))
+      .then(() => {
+        delete waiting._chunk;
+        delete waiting._chunkcb;
+      });
     return before;
   };
 }
