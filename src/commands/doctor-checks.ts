@@ -1,11 +1,9 @@
 import { StackferryError, formatBytes, formatRate, formatSeconds, messageOf } from '../core/index.js';
-import type { EsxiHost, VmRecord } from '../esxi/index.js';
+import { flatFile, type EsxiHost, type VmRecord } from '../esxi/index.js';
 import { KEEP_SSH, isFreeLicense } from '../migration/host-facts.js';
 import { left, type Cloud } from '../openstack/index.js';
 import type { Column } from '../ui/index.js';
 import { stateDir } from './app.js';
-import type { SourceOptions } from './options/source.js';
-import { esxiTransport, sourceTarget } from './options/source.js';
 import { openCloud, type TargetOptions } from './options/target.js';
 import type { Tools } from './tools.js';
 
@@ -26,7 +24,7 @@ export const columns: Column<Check>[] = [
   { name: 'seen', value: (row) => row.seen, fit: true },
 ];
 
-type Found = Omit<Check, 'area'>;
+export type Found = Omit<Check, 'area'>;
 
 /** This machine: Node, qemu-img, room for staged disks. */
 export async function checkConverter({ app, ctx }: Tools): Promise<Check[]> {
@@ -37,27 +35,8 @@ export async function checkConverter({ app, ctx }: Tools): Promise<Check[]> {
   return found.map((check) => ({ area: 'converter', ...check }));
 }
 
-/** The host: version, licence, how the login went, time-outs that end a long batch, and the read rate. */
-export async function checkHost(tools: Tools, options: SourceOptions): Promise<Check[]> {
-  const named = options.esxi ?? tools.app.env['STACKFERRY_ESXI'] ?? tools.app.env['GOVC_URL'];
-  if (named === undefined || named === '') {
-    return [{ area: 'host', what: 'ssh', state: 'skipped', seen: 'no host named', hint: 'Name one with --esxi HOST.' }];
-  }
-  const door = esxiTransport(tools.app, options); // a wrong option is wrong usage, not a host that does not work
-  sourceTarget(tools.app, options);
-  const found: Found[] = [];
-  let host: EsxiHost | undefined;
-  found.push(
-    await attempt(door, async () => {
-      host = await tools.host(options);
-      return ok(door, `${host.name} answers`);
-    }),
-  );
-  if (host) found.push(...(await hostFacts(host)));
-  return found.map((check) => ({ area: 'host', ...check }));
-}
-
-async function hostFacts(host: EsxiHost): Promise<Found[]> {
+/** A host that is open: version, licence, time-outs that end a long batch, and the read rate. */
+export async function hostFacts(host: EsxiHost): Promise<Found[]> {
   const found: Found[] = [];
   found.push(
     await attempt('version', async () => {
@@ -97,27 +76,35 @@ async function hostFacts(host: EsxiHost): Promise<Found[]> {
       };
     }),
   );
-  found.push(await attempt('read rate', () => readRate(host)));
+  // What the API reads at is told beside its door.
+  if (!host.ssh) return found;
+  found.push(
+    await attempt('read rate', async () => {
+      const path = flatOf((await host.inventory()).vms)?.path;
+      return path === undefined ? noDisk('read rate') : ok('read rate', await readRate(host, path));
+    }),
+  );
   return found;
 }
 
-/** Times a few MiB of the first disk that can be read. */
-async function readRate(host: EsxiHost): Promise<Found> {
-  const { vms } = await host.inventory();
-  const candidate = vms.find((vm) => vm.power_state === 'off' && flatDisk(vm) !== null);
-  const path = candidate ? flatDisk(candidate) : null;
-  if (path === null) return unknown('read rate', 'no powered-off VM with a flat disk to read from');
+/** Times a few MiB of a file (datastore form) by this door. */
+export async function readRate(host: Pick<EsxiHost, 'readRate'>, path: string): Promise<string> {
   const { bytes, seconds } = await host.readRate(path, 32);
-  return ok(
-    'read rate',
-    `${formatRate(bytes / Math.max(seconds, 0.001))} on one connection (${formatBytes(bytes)} read)`,
-  );
+  return `${formatRate(bytes / Math.max(seconds, 0.001))} on one connection (${formatBytes(bytes)} read)`;
 }
 
-/** The flat extent of a VM's first plain disk, in datastore form. */
-function flatDisk(vm: VmRecord): string | null {
-  const disk = vm.disks.find((item) => item.kind === 'flat' && item.chain.length === 1 && item.path !== null);
-  return disk?.path?.replace(/\.vmdk$/i, '-flat.vmdk') ?? null;
+/** The first plain disk of a VM that is off: its VM, and its flat extent in datastore form. */
+export function flatOf(vms: readonly VmRecord[]): { vm: VmRecord; path: string } | undefined {
+  for (const vm of vms) {
+    const path = vm.power_state === 'off' ? vm.disks.map(flatFile).find((one) => one !== null) : null;
+    if (path) return { vm, path };
+  }
+  return undefined;
+}
+
+/** There is nothing that could be read to time a door. */
+export function noDisk(what: string): Found {
+  return unknown(what, 'no powered-off VM with a flat disk to read from');
 }
 
 /** The cloud: login, services, what is left of the quota. */
@@ -186,15 +173,15 @@ async function cloudFacts(cloud: Cloud): Promise<Found[]> {
   return found;
 }
 
-function ok(what: string, seen: string): Found {
+export function ok(what: string, seen: string): Found {
   return { what, state: 'ok', seen, hint: null };
 }
 
-function unknown(what: string, seen = 'not told'): Found {
+export function unknown(what: string, seen = 'not told'): Found {
   return { what, state: 'unknown', seen, hint: null };
 }
 
-async function attempt(what: string, look: () => Promise<Found>): Promise<Found> {
+export async function attempt(what: string, look: () => Promise<Found>): Promise<Found> {
   try {
     return await look();
   } catch (error) {

@@ -25,7 +25,8 @@ export function register(program: Command, app: App): void {
     .summary('what works from here: converter, host, cloud')
     .description(
       'Checks this machine (Node, qemu-img, free space), the host (version, licence, SSH, shell time-outs, read rate) and the ' +
-        'cloud (login, services, quota), and says what is missing. Changes nothing. Exit code 1 when something does not work. ' +
+        'cloud (login, services, quota), and says what is missing; each way to the host (SSH, API, datastores over HTTPS, leases) is ' +
+        'open or closed, with what would open it. Changes nothing. Exit code 1 when something does not work. ' +
         'With --cleanup it does another thing: it removes what copies of running VMs left on the host when they were killed.',
     )
     .option('--cleanup', 'remove snapshots and clones that copies of running VMs left on the host; asks first')
@@ -68,15 +69,16 @@ async function act(command: Command, app: App): Promise<void> {
     ['--timeout-snapshot', options.timeoutSnapshot],
   ].find(([, value]) => value !== undefined && value !== false);
   if (lone) throw new UsageError(`${String(lone[0])} goes with --cleanup.`);
-  const [{ withTools }, checks, { render }] = await Promise.all([
+  const [{ withTools }, checks, { checkHost }, { render }] = await Promise.all([
     import('./tools.js'),
     import('./doctor-checks.js'),
+    import('./doctor-doors.js'),
     import('../ui/index.js'),
   ]);
   await withTools(app, options, async (tools) => {
     const results = [
       ...(await checks.checkConverter(tools)),
-      ...(await checks.checkHost(tools, options)),
+      ...(await checkHost(tools, options)),
       ...(await checks.checkCloud(tools, options)),
     ];
     const bad = results.filter((check) => check.state === 'bad');

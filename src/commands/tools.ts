@@ -8,7 +8,8 @@ import type { RunSettings } from '../migration/steps/settings.js';
 import type { Terminal } from '../ui/index.js';
 import { stateDir, type App } from './app.js';
 import type { GlobalOptions } from './options/global.js';
-import { esxiTransport, soapTarget, sshTarget, type SourceOptions } from './options/source.js';
+import type { SourceOptions } from './options/source.js';
+import { openSource } from './options/source-doors.js';
 import { openCloud, type TargetOptions } from './options/target.js';
 
 /** What a command works with: made once its options are read, closed when it ends. */
@@ -69,14 +70,7 @@ export async function withTools<T>(app: App, globals: GlobalOptions, work: (tool
     };
   };
   const host = once(
-    async (options: SourceOptions, own: Context = ctx) => {
-      if (esxiTransport(app, options) === 'https') {
-        const { openApiHost } = await import('../esxi/soap/index.js');
-        return openApiHost(await soapTarget(app, options, own), own);
-      }
-      const { openHost } = await import('../esxi/index.js');
-      return openHost(await sshTarget(app, options, own), own);
-    },
+    (options: SourceOptions, own: Context = ctx) => openSource(app, options, own),
     (value) => value.close(),
   );
   const cloud = once(

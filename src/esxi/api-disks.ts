@@ -9,38 +9,50 @@ import { changeVersion } from './soap/change-version.js';
 import type { SoapSession } from './soap/session.js';
 import type { SoapTarget } from './soap/target.js';
 
-/** Disks of a host whose API alone is open. Close it with the host. */
-export interface ApiDisks extends DiskDoor {
+/** Disks by the files of a host's datastores over HTTPS. Close it with the host. */
+export interface FolderDisks extends DiskDoor {
   /** Reads up to so many MiB of a file (datastore form) on one connection, and tells how long it took. */
   readRate(path: string, mebibytes: number): Promise<ReadRate>;
   close(): void;
 }
 
-/**
- * Disks over HTTPS: from their files on the datastores, by ranges; where the account may not read those, as the host
- * streams them under a lease.
- */
-export function apiDisks(session: SoapSession, target: SoapTarget, ctx: Context): ApiDisks {
+/** The host's datastore browser alone: account and password, and no session with its API. */
+export function folderDisks(target: SoapTarget, ctx: Context): FolderDisks {
   const client = new FolderClient(target, ctx);
   const files = new FolderFiles(client, ctx);
-  const byFiles = fileDisks((requests, own) => files.probe(requests, own), files);
   return {
+    ...fileDisks((requests, own) => files.probe(requests, own), files, 'https'),
     readRate: (path, mebibytes) => files.readRate(remotePath(path), mebibytes),
+    close: () => {
+      client.close();
+    },
+  };
+}
+
+/**
+ * Disks of a host whose API alone is open: from their files on the datastores, by ranges; where the account may not read
+ * those, as the host streams them under a lease.
+ */
+export function apiDisks(session: SoapSession, target: SoapTarget, ctx: Context): FolderDisks {
+  const files = folderDisks(target, ctx);
+  const byLease = (vm: PlannedVm, disks: readonly DiskRecord[], own: Context, why: string) => {
+    own.events.emit({
+      kind: 'notice',
+      message: `${why}; ${vm.name} is read as the host exports it (NFC), in one stream a disk.`,
+    });
+    return leasedDisks(session, target, vm, disks, own);
+  };
+  return {
+    ...files,
     plan: async (vm, disks, own, options) => {
+      if (options.door === 'nfc') return byLease(vm, disks, own, 'This run has begun so');
       try {
-        return await byFiles.plan(vm, disks, own, options);
+        return await files.plan(vm, disks, own, options);
       } catch (error) {
         // The session with the API is open, so the login is right: what is refused is the datastore browser.
         if (!isCode(error, 'esxi.no_permission') && !isCode(error, 'esxi.login_refused')) throw error;
-        own.events.emit({
-          kind: 'notice',
-          message: `The datastores may not be read over HTTPS; ${vm.name} is read as the host exports it (NFC), in one stream a disk.`,
-        });
-        return leasedDisks(session, target, vm, disks, own);
+        return byLease(vm, disks, own, 'The datastores may not be read over HTTPS');
       }
-    },
-    close: () => {
-      client.close();
     },
   };
 }
@@ -61,6 +73,7 @@ async function leasedDisks(
     disks,
     bytes: sum(disks.map(({ bytes }) => bytes)) ?? 0,
     allocatedBytes: sum(disks.map(({ allocatedBytes }) => allocatedBytes)),
+    door: 'nfc',
     recheck: async () => {
       if ((await changeVersion(session, vm.id)) === version) return;
       throw new StackferryError('vm.changed_during_copy', `${vm.name} was changed while its disks were read.`, {

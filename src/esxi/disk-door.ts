@@ -8,6 +8,7 @@ import {
   type CopiedDisk,
   type CopyOptions,
   type DiskPlan,
+  type Door,
   type PlanOptions,
   type ProbeFiles,
 } from './export/index.js';
@@ -48,6 +49,8 @@ export interface SourceDisks {
   readonly disks: readonly SourceDisk[];
   readonly bytes: number;
   readonly allocatedBytes: number | null;
+  /** What they are read by, where they are a host's: the words of their files differ from door to door. */
+  readonly door?: Door;
   /** Fails with `vm.changed_during_copy` unless every file is the one that was looked at. */
   recheck(ctx: Context): Promise<void>;
 }
@@ -63,11 +66,11 @@ export interface DiskDoor {
 
 /** Disks through the host's shell. */
 export function shellDisks(shell: RemoteShell): DiskDoor {
-  return fileDisks(shellProbe(shell), shellFiles(shell));
+  return fileDisks(shellProbe(shell), shellFiles(shell), 'ssh');
 }
 
 /** Disks whose files are looked at, and read, in these ways. */
-export function fileDisks(probe: ProbeFiles, files: FileDoor): DiskDoor {
+export function fileDisks(probe: ProbeFiles, files: FileDoor, door: Door): DiskDoor {
   return {
     plan: async (_vm, records, ctx, options) => {
       const plan = await planExport(probe, records, ctx, options);
@@ -75,6 +78,7 @@ export function fileDisks(probe: ProbeFiles, files: FileDoor): DiskDoor {
         disks: plan.disks.map((disk) => fileDisk(files, disk)),
         bytes: plan.bytes,
         allocatedBytes: plan.allocatedBytes,
+        door,
         recheck: (own) => recheckSource(probe, plan, own),
       };
     },

@@ -40,6 +40,9 @@ describe('doctor, against both', () => {
     expect(state('converter')).toEqual({ node: 'ok', 'qemu-img': 'ok', space: 'ok' });
     expect(state('host')).toEqual({
       ssh: 'ok',
+      api: 'warning',
+      'https datastore': 'unknown',
+      'nfc lease': 'unknown',
       version: 'ok',
       license: 'ok',
       'shell time-out': 'ok',

@@ -55,8 +55,8 @@ describe('the host that is meant', () => {
 
 describe('the door that is meant', () => {
   it.each<[SourceOptions, Record<string, string>, string]>([
-    [{}, {}, 'ssh'],
-    [{ esxiTransport: 'auto' }, { STACKFERRY_ESXI_TRANSPORT: 'https' }, 'ssh'],
+    [{}, {}, 'auto'],
+    [{ esxiTransport: 'auto' }, { STACKFERRY_ESXI_TRANSPORT: 'https' }, 'auto'],
     [{}, { STACKFERRY_ESXI_TRANSPORT: 'https' }, 'https'],
     [{ esxiTransport: 'https' }, { STACKFERRY_ESXI_TRANSPORT: 'ssh' }, 'https'],
   ])('%j with %j is %s', (options, env, door) => {

@@ -10,7 +10,7 @@ import { wholeNumber } from './parse.js';
 import { askPassword, givenPassword, readAuthorities, type Env } from './source-secrets.js';
 
 const transports = ['auto', 'ssh', 'https'] as const;
-type Transport = (typeof transports)[number];
+export type Transport = (typeof transports)[number];
 
 /** The options that say where the source is and how to come in. */
 export function addSourceOptions(command: Command): Command {
@@ -47,7 +47,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--esxi-transport <way>',
-        'how the host is read: ssh (auto), or its API by https (STACKFERRY_ESXI_TRANSPORT)',
+        'how the host is read: ssh, or its API by https; auto: ssh, and https where that is closed or slower (STACKFERRY_ESXI_TRANSPORT)',
       ).choices(transports),
     );
 }
@@ -105,17 +105,16 @@ export function sourceTarget(app: Pick<App, 'env'>, options: SourceOptions): Sou
   return { host, port, user };
 }
 
-/** Which door is meant: the one that was said, or SSH. */
-export function esxiTransport(app: Pick<App, 'env'>, options: SourceOptions): 'ssh' | 'https' {
+/** Which door is meant. */
+export function esxiTransport(app: Pick<App, 'env'>, options: SourceOptions): Transport {
   const said = options.esxiTransport ?? present(app.env)('STACKFERRY_ESXI_TRANSPORT') ?? 'auto';
-  if (!transports.some((known: Transport) => known === said)) {
-    throw new UsageError(`STACKFERRY_ESXI_TRANSPORT=${said} is not known.`, `It is one of: ${transports.join(', ')}.`);
-  }
-  return said === 'https' ? 'https' : 'ssh';
+  const known = transports.find((one) => one === said);
+  if (known !== undefined) return known;
+  throw new UsageError(`STACKFERRY_ESXI_TRANSPORT=${said} is not known.`, `It is one of: ${transports.join(', ')}.`);
 }
 
 /** Everything the API's door needs; the port is the one of `--esxi` or GOVC_URL. */
-export async function soapTarget(app: App, options: SourceOptions, ctx: Context): Promise<SoapTarget> {
+export async function soapTarget(app: App, options: SourceOptions, password: SourcePassword): Promise<SoapTarget> {
   const env = present(app.env);
   const { host, user } = sourceTarget(app, options);
   const said = options.esxi ?? env('STACKFERRY_ESXI');
@@ -126,15 +125,15 @@ export async function soapTarget(app: App, options: SourceOptions, ctx: Context)
     host,
     port: port ?? 443,
     user,
-    password: await passwordOf(app, options, ctx, `${user}@${host}`),
+    password: password.get,
     ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(authorities === undefined ? {} : { ca: await readAuthorities(resolve(app.cwd, authorities)) }),
     insecure: isInsecure(env, options),
   };
 }
 
-/** Everything the SSH door needs. The password is asked for only when the host wants one. */
-export async function sshTarget(app: App, options: SourceOptions, ctx: Context): Promise<SshTarget> {
+/** Everything the SSH door needs. */
+export function sshTarget(app: App, options: SourceOptions, password: SourcePassword): SshTarget {
   const env = present(app.env);
   const { host, port, user } = sourceTarget(app, options);
   const key = options.esxiKey ?? env('STACKFERRY_ESXI_KEY');
@@ -146,7 +145,7 @@ export async function sshTarget(app: App, options: SourceOptions, ctx: Context):
     host,
     port,
     user,
-    password: await passwordOf(app, options, ctx, `${user}@${host}`),
+    password: password.get,
     ...(key === undefined ? {} : { keyFile: key }),
     ...(passphrase === undefined ? {} : { keyPassphrase: new Secret(passphrase) }),
     ...(agent === undefined ? {} : { agentSocket: agent }),
@@ -163,11 +162,25 @@ function isInsecure(env: Env, options: SourceOptions): boolean {
   return options.esxiInsecure ?? isTrue(env('STACKFERRY_ESXI_INSECURE') ?? env('GOVC_INSECURE'));
 }
 
-/** The password where it is given; else it is asked for when the host wants one. */
-async function passwordOf(app: App, options: SourceOptions, ctx: Context, who: string): Promise<() => Promise<Secret>> {
+export interface SourcePassword {
+  /** Where it is not given, it is asked for when the host wants one. */
+  get: () => Promise<Secret>;
+  /** The password where it is given or was asked for already. */
+  atHand: () => Secret | undefined;
+}
+
+/**
+ * The password of the source's account. Made once for all doors that are tried: it is asked for once, and the file that
+ * holds it may be a pipe.
+ */
+export async function sourcePassword(app: App, options: SourceOptions, ctx: Context): Promise<SourcePassword> {
   const env = present(app.env);
-  const given = await givenPassword(env, options.esxiPasswordFile, () => govcUrl(env('GOVC_URL'))?.password);
-  return () => (given === undefined ? askPassword(ctx, who) : Promise.resolve(given));
+  const { host, user } = sourceTarget(app, options);
+  let known = await givenPassword(env, options.esxiPasswordFile, () => govcUrl(env('GOVC_URL'))?.password);
+  return {
+    get: async () => (known ??= await askPassword(ctx, `${user}@${host}`)),
+    atHand: () => known,
+  };
 }
 
 /** Looks a variable up; an empty one counts as unset, as for the OpenStack client. */

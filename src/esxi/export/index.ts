@@ -1,5 +1,5 @@
 /** Moves the disk files of a powered-off VM from the host to this machine, checked before and after. */
-export type { CopiedDisk, CopyOptions, DiskPlan, ExportPlan, PlanOptions } from './types.js';
+export type { CopiedDisk, CopyOptions, DiskPlan, Door, ExportPlan, PlanOptions } from './types.js';
 export { diskFolder } from './local-names.js';
 export { planExport } from './plan.js';
 export { copyDisk } from './copy.js';

@@ -52,7 +52,12 @@ export interface ExportPlan {
 export interface PlanOptions {
   /** Where the files will lie: its free space is compared with what they need. It need not exist yet. Null: nowhere. */
   outputDir: string | null;
+  /** What an earlier session read these disks by: taken again where it is still open. */
+  door?: Door | undefined;
 }
+
+/** Ways to the bytes of a host's disks: files by its shell, files by its datastore browser, exports under a lease (NFC). */
+export type Door = 'ssh' | 'https' | 'nfc';
 
 export interface CopyOptions {
   /** Ranges that are read at once, each on a channel of its own. Default 4. */

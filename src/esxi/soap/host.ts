@@ -7,6 +7,7 @@ import { managerOf, readHostRecord, readHosts } from './about.js';
 import { isFaultNamed } from './fault.js';
 import { readApiInventory } from './inventory.js';
 import { powerOff, powerOn, powerState, shutdownGuest } from './power.js';
+import { mayExport } from './rights.js';
 import { SoapSession } from './session.js';
 import { createSnapshot, removeSnapshot, type SnapshotWish } from './snapshot.js';
 import type { SoapTarget } from './target.js';
@@ -18,6 +19,8 @@ export interface ApiHost extends EsxiHost {
   powerOn(id: string): Promise<void>;
   createSnapshot(id: string, wish: SnapshotWish): Promise<string>;
   removeSnapshot(snapshot: string): Promise<void>;
+  /** Whether this account may have the VM exported under a lease; null where the host does not tell. Takes none. */
+  mayExport(id: string): Promise<boolean | null>;
 }
 
 /** Logs in; what that throws is told at {@link SoapSession.open}. */
@@ -42,6 +45,7 @@ export async function openApiHost(target: SoapTarget, ctx: Context): Promise<Api
     powerOn: (id) => powerOn(session, ctx, id),
     createSnapshot: (id, wish) => createSnapshot(session, ctx, id, wish),
     removeSnapshot: (snapshot) => removeSnapshot(session, ctx, snapshot),
+    mayExport: (id) => mayExport(session, id),
     shellTimeouts: () => readShellTimeouts(session),
     readRate: (path, mebibytes) => disks.readRate(path, mebibytes),
     close: async () => {

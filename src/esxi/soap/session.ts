@@ -14,6 +14,7 @@ const contentSchema = node({
   viewManager: maybe(reference),
   sessionManager: one(reference),
   licenseManager: maybe(reference),
+  authorizationManager: maybe(reference),
   about: one(
     node({
       name: one(text),

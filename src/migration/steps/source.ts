@@ -17,7 +17,7 @@ export async function sourceDisks(rc: RunContext): Promise<SourceDisks> {
   const disks = disksToRead(rc.state);
   // An image file looks for its room by itself, once it knows how long it gets.
   const outputDir = transferOf(rc.state) === 'staged' ? source.outputDir : null;
-  const plan = await host.disks.plan(source.vm, disks, rc.ctx, { outputDir });
+  const plan = await host.disks.plan(source.vm, disks, rc.ctx, { outputDir, door: doorBefore(rc) });
   rc.cache.disks = plan;
   return plan;
 }
@@ -110,17 +110,27 @@ export async function assertSourceUnchanged(rc: RunContext): Promise<void> {
  */
 export async function takeTokens(rc: RunContext, plan: SourceDisks): Promise<void> {
   const before = earlierTokens(rc) ?? {};
+  const [door, now] = [doorBefore(rc), plan.door ?? 'ssh'];
+  const isOther = door !== undefined && door !== now;
   for (const disk of plan.disks) {
     const differs = Object.entries(tokensOf({ disks: [disk] })).some(
       ([path, token]) => before[path] !== undefined && before[path] !== token,
     );
-    if (!differs) continue;
+    if (!differs && !isOther) continue;
     if (rc.state.steps.get('recheck')?.state === 'done') {
-      throw changed(sourceVm(rc.state).name, `the files of ${disk.label} are not those that were read`);
+      const why = isOther
+        ? `${disk.label} was read by ${door}, and by ${now} it cannot be told whether it is the same`
+        : `the files of ${disk.label} are not those that were read`;
+      throw changed(sourceVm(rc.state).name, why);
     }
-    rc.ctx.events.emit({ kind: 'notice', message: `${disk.label} has changed since it was read; it is read again.` });
+    const message = isOther
+      ? `${disk.label} was read by ${door} before, and is now by ${now}, which tells states of files in other words; it is read again.`
+      : `${disk.label} has changed since it was read; it is read again.`;
+    rc.ctx.events.emit({ kind: 'notice', message });
     await forgetRead(rc, disk.label);
   }
+  // A run over SSH has none, as those of older programs.
+  if (now !== (door ?? 'ssh')) await rc.record({ kind: 'plan', section: DOOR, value: now });
   await rc.record({ kind: 'plan', section: 'source_tokens', value: tokensOf(plan) });
 }
 
@@ -134,6 +144,15 @@ export async function forgetRead(rc: RunContext, label: string): Promise<void> {
   for (const step of readers) {
     if (rc.state.steps.has(step)) await rc.record({ kind: 'step.reset', step });
   }
+}
+
+/** The section that says what the disks were read by, where that was not SSH. */
+const DOOR = 'source_door';
+const doorSchema = z.enum(['ssh', 'https', 'nfc']);
+
+/** What this run has read its source by; undefined while it has not looked at it yet. */
+function doorBefore(rc: RunContext): z.infer<typeof doorSchema> | undefined {
+  return doorSchema.safeParse(rc.state.plan.get(DOOR)).data ?? (earlierTokens(rc) === undefined ? undefined : 'ssh');
 }
 
 /** The state of the source's files as this run has read them, by path. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MIB } from '../../../src/core/index.js';
 import { CHUNK_BYTES, DiskHasher, RangeList, hashRawFile, type DiskPiece } from '../../../src/disk/index.js';
-import { apiDisks, type ApiDisks } from '../../../src/esxi/api-disks.js';
+import { apiDisks, type FolderDisks } from '../../../src/esxi/api-disks.js';
 import type { SourceDisk, SourceDisks } from '../../../src/esxi/index.js';
 import type { DiskRecord } from '../../../src/esxi/inventory/schema.js';
 import { SoapSession } from '../../../src/esxi/soap/session.js';
@@ -24,7 +24,7 @@ FIRST.fill(0, 65536, 5 * MIB);
 let ctx: RecordingContext;
 let host: LeaseHost;
 let session: SoapSession;
-let disks: ApiDisks;
+let disks: FolderDisks;
 let folder: string;
 
 beforeEach(async () => {
