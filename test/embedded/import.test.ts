@@ -19,7 +19,15 @@ import {
   usePeers,
   type Lab,
 } from '../support/embedded.js';
-import { bootDisk, descriptorOf, manifestOf, ovaOf, streamOptimized, writeOva } from '../support/import-files.js';
+import {
+  bootDisk,
+  descriptorOf,
+  manifestOf,
+  ovaOf,
+  streamOptimized,
+  vmxOf,
+  writeOva,
+} from '../support/import-files.js';
 import type { MigrationResult } from '../support/contract.js';
 import { journal, type Ended } from '../support/program.js';
 import { patterned, writeFlat } from '../support/vmdk-files.js';
@@ -147,26 +155,7 @@ describe.concurrent('a package of one VM', () => {
         cwd: folder,
       },
     );
-    const vmx = [
-      '.encoding = "UTF-8"',
-      'config.version = "8"',
-      'virtualHW.version = "19"',
-      'displayName = "web01"',
-      'guestOS = "ubuntu-64"',
-      'uuid.bios = "56 4d 11 22 33 44 55 66-77 88 99 aa bb cc dd ee"',
-      'numvcpus = "2"',
-      'memSize = "512"',
-      'scsi0.present = "TRUE"',
-      'scsi0.virtualDev = "pvscsi"',
-      'scsi0:0.present = "TRUE"',
-      'scsi0:0.fileName = "web01.vmdk"',
-      'ethernet0.present = "TRUE"',
-      'ethernet0.virtualDev = "vmxnet3"',
-      'ethernet0.networkName = "VM Network"',
-      'ethernet0.addressType = "generated"',
-      'ethernet0.generatedAddress = "00:0c:29:01:02:03"',
-    ];
-    await writeFile(join(folder, 'web01.vmx'), `${vmx.join('\n')}\n`);
+    await writeFile(join(folder, 'web01.vmx'), vmxOf('web01', 'web01-000001.vmdk'));
     const result = resultOf(await lab.run(['import', 'vm/web01.vmx', ...ON_NETWORK]));
     expect(result.vms[0]).toMatchObject({ vm: 'web01', ports: [{ mac: '00:0c:29:01:02:03' }] });
     await expectDisks(lab, result, [disk]);

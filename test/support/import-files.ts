@@ -83,3 +83,28 @@ export async function writeOva(folder: string, name: string, disk: Buffer): Prom
   await writeFile(path, await ovaOf(folder, name, disk));
   return path;
 }
+
+/** The .vmx of a VM with one disk `NAME.vmdk` and one NIC. */
+export function vmxOf(name: string, diskFile = `${name}.vmdk`): string {
+  const settings = {
+    'config.version': '8',
+    'virtualHW.version': '19',
+    displayName: name,
+    guestOS: 'ubuntu-64',
+    'uuid.bios': '56 4d 11 22 33 44 55 66-77 88 99 aa bb cc dd ee',
+    numvcpus: '2',
+    memSize: '512',
+    'scsi0.present': 'TRUE',
+    'scsi0.virtualDev': 'pvscsi',
+    'scsi0:0.present': 'TRUE',
+    'scsi0:0.fileName': diskFile,
+    'ethernet0.present': 'TRUE',
+    'ethernet0.virtualDev': 'vmxnet3',
+    'ethernet0.networkName': 'VM Network',
+    'ethernet0.addressType': 'generated',
+    'ethernet0.generatedAddress': '00:0c:29:01:02:03',
+  };
+  return `.encoding = "UTF-8"\n${Object.entries(settings)
+    .map(([key, value]) => `${key} = "${value}"\n`)
+    .join('')}`;
+}

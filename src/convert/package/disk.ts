@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { MIB, formatBytes } from '../../core/index.js';
+import { MIB, formatBytes, throwIfAborted } from '../../core/index.js';
 import {
   ByteReader,
   LocalBytes,
@@ -51,7 +51,7 @@ export type PackageDisk =
       path: string | null;
       /** Of the file; null where it is packed. */
       bytes: number | null;
-      copyTo(path: string): Promise<void>;
+      copyTo(path: string, signal: AbortSignal): Promise<void>;
     };
 
 /** Opens a disk by its content. Throws as {@link openVmdk} and {@link gunzip} do, `package.unknown_format`, `package.capacity_differs`. */
@@ -72,7 +72,7 @@ export async function openDisk(name: string, where: string, open: OpenFile, expe
   if (content !== null && content !== 'tar' && content !== 'archive') {
     return {
       ...{ access: 'file', name, format: content, path, bytes: file.bytes },
-      copyTo: (to) => copyTo(to, chunksOf(data)),
+      copyTo: (to, signal) => copyTo(to, chunksOf(data), signal),
     };
   }
   if (content !== null || !isRaw(name, file.bytes, expected)) throw unknown(file.name, content);
@@ -121,7 +121,14 @@ async function openPacked(
   if (content !== null && content !== 'tar' && content !== 'archive' && content !== 'gzip' && !isStreamed(head)) {
     if (expected.capacityBytes === null) throw needsSize(name);
     if (content === 'vmdk') throw needsFile(name);
-    return { access: 'file', name, format: content, path: null, bytes: null, copyTo: (to) => copyTo(to, unpacked()) };
+    return {
+      access: 'file',
+      name,
+      format: content,
+      path: null,
+      bytes: null,
+      copyTo: (to, signal) => copyTo(to, unpacked(), signal),
+    };
   }
   const first = await openPackedStream(name, chunks(), expected);
   await first.pieces.return(undefined);
@@ -225,13 +232,14 @@ function differs(name: string, capacityBytes: number, found: string): Error {
   return sourceError('package.capacity_differs', name, why, 'Export the VM again, or copy it again.');
 }
 
-async function copyTo(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function copyTo(path: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
   const target = createWriteStream(path, { flags: 'wx', mode: 0o600 });
   let failed: unknown = null;
   target.once('error', (error) => (failed = error));
   try {
-    await pipeline(Readable.from(chunks, { objectMode: false }), target);
+    await pipeline(Readable.from(chunks, { objectMode: false }), target, { signal });
   } catch (error) {
+    throwIfAborted(signal);
     throw failed === error ? await writeError(path, 0, error) : error;
   }
 }

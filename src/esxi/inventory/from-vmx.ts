@@ -49,6 +49,8 @@ function recordOf(draft: VmDraft, where: string, found: ReadonlyMap<string, Foun
   return {
     ...record,
     vmx_path: where,
+    // Without the key there is none, which a host tells as an empty one.
+    annotation: record.annotation ?? '',
     power_state: 'off',
     // It lies on no datastore, so no disk lies on another one.
     facts: { ...record.facts, vmxDatastore: null, diskDatastores: {} },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What a bare disk does not say of its VM. */
-export const bareHardware = z.object({
+const bareHardware = z.object({
   /** Null: said by the flavor. */
   cpus: z.number().nullable(),
   memory_mib: z.number().nullable(),

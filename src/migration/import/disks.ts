@@ -4,8 +4,8 @@ import { cutAtChunks, type DiskPiece, type DiskSource } from '../../disk/index.j
 import type { DiskDoor, SourceDisk, SourceDisks } from '../../esxi/index.js';
 import type { PreparedDisk } from './prepared-disk.js';
 
-/** The disks of a package's VMs by id of the VM and label. */
-export type PreparedDisks = ReadonlyMap<string, PreparedDisk>;
+/** The disks of a package's VMs by the path that their records have. */
+type PreparedDisks = ReadonlyMap<string, PreparedDisk>;
 
 /**
  * Reads the disks of packages whose files can be read at any place. Files on this machine are compared with their

@@ -5,7 +5,7 @@ import { migrateEach, type PlanEnd } from '../migrate-plan.js';
 import type { SessionBase } from '../session.js';
 import { STDIN, packageName, type PackageAddress } from './address.js';
 
-export interface ImportRequest extends Pick<MigrateRequest, 'options' | 'confirm' | 'accept' | 'again'> {
+interface ImportRequest extends Pick<MigrateRequest, 'options' | 'confirm' | 'accept' | 'again'> {
   files: PackageAddress;
   /** Selectors of `--vm`: only these VMs of the files; all where it is empty. */
   only: readonly string[];

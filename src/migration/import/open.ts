@@ -78,7 +78,12 @@ class Opening {
         await opened.close();
         throw together(one);
       }
-      return this.#streamed(opened);
+      try {
+        return this.#streamed(opened);
+      } catch (error) {
+        await opened.close();
+        throw error;
+      }
     }
     const vms = await this.#records();
     const isRemote = given.some(isUrl);

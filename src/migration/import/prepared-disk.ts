@@ -1,4 +1,4 @@
-import type { Context } from '../../core/index.js';
+import { throwIfAborted, type Context } from '../../core/index.js';
 import { openGuestDisk, type GuestDisk } from '../../convert/index.js';
 import { assertCapacity, type Expected, type PackageDisk } from '../../convert/package/index.js';
 import {
@@ -36,7 +36,7 @@ export async function prepareDisk(
 ): Promise<PreparedDisk> {
   if (disk.access === 'any') return { ...disk, close: NOTHING_TO_CLOSE };
   if (disk.access === 'stream') {
-    return { kind: 'flat', chain: [disk.name], source: packedSource(disk), close: NOTHING_TO_CLOSE };
+    return { kind: 'flat', chain: [disk.name], source: packedSource(disk, ctx), close: NOTHING_TO_CLOSE };
   }
   const guest = await openGuestDisk(disk.path ?? (await spooled(disk, spool, ctx)), disk.format, ctx);
   assertGuest(disk.name, guest, expected);
@@ -53,7 +53,7 @@ async function spooled(disk: PackageDisk & { access: 'file' }, spool: Spool, ctx
     kind: 'notice',
     message: `${disk.name} (${disk.format}) is copied to ${path}, for qemu-img reads files only; it is removed in the end.`,
   });
-  await disk.copyTo(path);
+  await disk.copyTo(path, ctx.signal);
   return path;
 }
 
@@ -61,11 +61,12 @@ async function spooled(disk: PackageDisk & { access: 'file' }, spool: Spool, ctx
  * A packed disk: each reading unpacks it from its start. Where its data lies is seen by a pass of its own, which also
  * proves that it can be unpacked to its end before anything of it is sent.
  */
-function packedSource(disk: PackageDisk & { access: 'stream' }): DiskSource {
+function packedSource(disk: PackageDisk & { access: 'stream' }, ctx: Context): DiskSource {
   let ranges: Promise<RangeList> | null = null;
   const scan = async () => {
     const found = new RangeListBuilder();
     for await (const { offset, bytes } of (await disk.open()).pieces) {
+      throwIfAborted(ctx.signal);
       if (!isZero(bytes)) found.add(offset, bytes.length);
     }
     return found.build();

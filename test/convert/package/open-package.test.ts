@@ -142,9 +142,11 @@ describe('a disk by itself', () => {
       const disk = await opened.disk();
       if (disk.access !== 'file') throw new Error(disk.access);
       expect(disk).toMatchObject({ format, path: image });
-      await disk.copyTo(join(folder, 'copy'));
+      await disk.copyTo(join(folder, 'copy'), new AbortController().signal);
       expect((await readFile(join(folder, 'copy'))).equals(await readFile(image))).toBe(true);
-      await expect(disk.copyTo(join(folder, 'copy'))).rejects.toMatchObject({ code: 'file.unwritable' });
+      await expect(disk.copyTo(join(folder, 'copy'), new AbortController().signal)).rejects.toMatchObject({
+        code: 'file.unwritable',
+      });
       await opened.close();
     },
   );
