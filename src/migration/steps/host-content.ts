@@ -36,18 +36,12 @@ export async function hostContent(
   async function* image(onBytes: (bytes: number) => void): AsyncGenerator<ContentRun> {
     const notes = new ManifestNotes(rc, label, { capacityBytes, source, target: 'image' });
     const hasher = new DiskHasher(capacityBytes, notes.note);
-    const guard = new PieceGuard(label);
+    const guard = new PieceGuard(label, encoded);
     for await (const run of encoded.stream(guard.taken(hasher.through(read(encoded.wanted))))) {
       throwIfAborted(rc.ctx.signal);
-      if (run.kind === 'zeros') {
-        yield { zeros: run.length };
-        continue;
-      }
-      if (run.kind === 'data') {
-        guard.given(run.bytes, run.diskOffset);
-        onBytes(run.bytes.length);
-      }
-      yield run.bytes;
+      guard.given(run);
+      if (run.kind === 'data') onBytes(run.bytes.length);
+      yield run.kind === 'zeros' ? { zeros: run.length } : run.bytes;
     }
     guard.assertSame();
     contentHash = await hasher.digest();
