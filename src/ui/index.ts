@@ -1,4 +1,4 @@
-export { byteOutput, type ByteOutput } from './byte-output.js';
+export type { ByteOutput } from './byte-output.js';
 export { renderError } from './errors.js';
 export { ask } from './prompt.js';
 export { Reporter } from './reporter.js';
