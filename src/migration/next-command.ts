@@ -40,12 +40,14 @@ export function nextCommand(state: RunState, worker: number | null = null): stri
 }
 
 /** What came by stdin has to be sent again, and a link may have ended: only files can be opened without a word. */
-function importCommand(state: RunState): string {
+function importCommand(state: RunState): string | null {
   const given = section(state, 'source')?.package?.given ?? [];
-  if (given.length > 0 && !given.some((one) => one === STDIN || isUrl(one))) {
+  if (given.length === 0) return null;
+  if (given.includes(STDIN)) return 'stackferry import - < FILE.ova';
+  if (!given.some(isUrl)) {
     return `stackferry migrate --resume --run ${state.run}`;
   }
-  return `stackferry import ${given.map(quoteForHint).join(' ')}`.trim();
+  return `stackferry import ${given.map(quoteForHint).join(' ')}`;
 }
 
 /** `export` finds its run by what is copied and where to. */
