@@ -15,11 +15,14 @@ const BYTES: Record<string, number> = {
 };
 
 /**
- * `80MiB/s`, `100MB`, `1Gbit/s`, `640Mb/s` (a small b is a bit) as bytes per second; without a unit: bytes.
- * @throws UsageError for anything else, and for nothing per second.
+ * `80MiB/s`, `100MB`, `10k`, `1Gbit/s`, `640Mb/s` (a small b is a bit) as bytes per second.
+ * @throws UsageError for anything else, for nothing per second, and for a bare number, which hardly ever means bytes.
  */
 export function parseRate(text: string, option: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?(bit|b|B)?(?:\/s|ps)?\s*$/i.exec(text);
+  if (match && match[2] === undefined && match[3] === undefined) {
+    throw new UsageError(`${option} "${text}" has no unit.`, `Example: ${option} ${match[1]}MiB/s`);
+  }
   const scale = BYTES[(match?.[2] ?? '').toLowerCase()] ?? 1;
   const isBits = match?.[3] === 'b' || match?.[3]?.toLowerCase() === 'bit';
   const rate = (Number(match?.[1]) * scale) / (isBits ? 8 : 1);

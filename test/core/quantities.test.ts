@@ -10,7 +10,8 @@ describe('parseRate', () => {
     ['640Mbps', 80e6],
     ['100Mb/s', 12.5e6],
     ['1.5GiB/s', 1.5 * 1024 ** 3],
-    ['4096', 4096],
+    ['4096B/s', 4096],
+    ['8bit/s', 1],
     ['10k', 10_000],
   ])('%s', (text, rate) => {
     expect(parseRate(text, '--rate')).toBe(rate);
@@ -18,6 +19,16 @@ describe('parseRate', () => {
 
   it.each(['', '0', '-1', 'fast', '80 MiB/h', '1e9', 'MiB/s', '0.5', '1,5MB/s'])('refuses "%s"', (text) => {
     expect(() => parseRate(text, '--rate')).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  it.each(['5', '5/s', ' 0.7 '])('refuses "%s", which has no unit', (text) => {
+    expect(() => parseRate(text, '--bandwidth')).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: `--bandwidth "${text}" has no unit.`,
+        hint: `Example: --bandwidth ${parseFloat(text)}MiB/s`,
+      }),
+    );
   });
 });
 
