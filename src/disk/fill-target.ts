@@ -1,4 +1,4 @@
-import { MIB, StackferryError, throwIfAborted } from '../core/index.js';
+import { MIB, StackferryError, throwIfAborted, type Context } from '../core/index.js';
 import { releaseChunkBuffer } from './chunk-buffers.js';
 import { GROUP_CHUNKS } from './chunk-marks.js';
 import { CHUNK_BYTES, chunkDigest } from './content-hash.js';
@@ -8,8 +8,13 @@ import type { ChunkManifest } from './manifest.js';
 import type { RangeTarget } from './range-target.js';
 import { RangeList, type Range } from './ranges.js';
 
-/** After so many bytes the target is flushed and the manifest saved: what a kill costs at the most. A stop costs nothing. */
+/**
+ * After so many bytes or so long, whichever is first, the target is flushed and the manifest saved: what a kill costs. A
+ * stop costs nothing. A flush that is slow itself is asked for less often, so that it takes a tenth of the time at most.
+ */
 const SAVE_BYTES = 256 * MIB;
+const SAVE_MS = 2000;
+const SAVE_SHARE = 10;
 
 export interface FillRequest {
   capacityBytes: number;
@@ -21,7 +26,7 @@ export interface FillRequest {
   /** Whether the target reads as zeros where nothing was written; otherwise zeros are made there. */
   isBlank: boolean;
   manifest: ChunkManifest;
-  signal: AbortSignal;
+  ctx: Pick<Context, 'signal' | 'clock'>;
   /** Told of bytes that are at the target: newly written, or proved to be there from an earlier try. */
   onBytes: (bytes: number) => void;
 }
@@ -50,6 +55,8 @@ class Filling {
   #read = 0;
   #kept = 0;
   #unsaved = 0;
+  /** When to save next though few bytes came. */
+  #saveAt: number;
   readonly #back = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   /** Digests of chunks whose last bytes may still be on their way to the target. */
   readonly #told: { index: number; digest: Buffer }[] = [];
@@ -60,6 +67,7 @@ class Filling {
 
   constructor(request: FillRequest) {
     this.#request = request;
+    this.#saveAt = request.ctx.clock.now() + SAVE_MS;
     this.#hasher = new DiskHasher(request.capacityBytes, (index, digest) => this.#told.push({ index, digest }));
   }
 
@@ -74,7 +82,7 @@ class Filling {
       for (const { offset, length } of chunks) {
         if (!isBlank) await this.#zero(done, offset - done);
         for (let at = offset; at < offset + length; at += CHUNK_BYTES) {
-          throwIfAborted(this.#request.signal);
+          throwIfAborted(this.#request.ctx.signal);
           const index = at / CHUNK_BYTES;
           const bytes = Math.min(CHUNK_BYTES, capacityBytes - at);
           if (manifest.has(index)) {
@@ -124,9 +132,17 @@ class Filling {
     this.#read += bytes.length;
     this.#unsaved += bytes.length;
     onBytes(bytes.length);
-    if (this.#unsaved < SAVE_BYTES) return;
+    await this.#saveWhenDue();
+  }
+
+  async #saveWhenDue(): Promise<void> {
+    const { clock } = this.#request.ctx;
+    const start = clock.now();
+    if (this.#unsaved < SAVE_BYTES && start < this.#saveAt) return;
     this.#unsaved = 0;
     await this.#save();
+    const end = clock.now();
+    this.#saveAt = end + Math.max(SAVE_MS, SAVE_SHARE * (end - start));
   }
 
   #noteWritten(): void {

@@ -3,7 +3,7 @@ import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MIB } from '../../src/core/index.js';
+import { MIB, systemClock } from '../../src/core/index.js';
 import {
   ChunkManifest,
   ChunkMarks,
@@ -113,7 +113,7 @@ async function request(
       target,
       isBlank: true,
       manifest,
-      signal: new AbortController().signal,
+      ctx: { signal: new AbortController().signal, clock: systemClock },
       onBytes: () => undefined,
       ...rest,
     } satisfies FillRequest,
@@ -189,7 +189,9 @@ describe('a disk is written to a target', () => {
       const first = await request(disk, target);
       const stop = new AbortController();
       const onBytes = () => target.writes.length >= 6 && stop.abort();
-      await expect(fillTarget({ ...first.all, signal: stop.signal, onBytes })).rejects.toThrow('Interrupted');
+      await expect(
+        fillTarget({ ...first.all, ctx: { ...first.all.ctx, signal: stop.signal }, onBytes }),
+      ).rejects.toThrow('Interrupted');
       await first.manifest.close();
       const marks = await ChunkManifest.read(first.path, CAPACITY);
       expect((marks?.count ?? 0) > 3).toBe(knows);
@@ -197,6 +199,31 @@ describe('a disk is written to a target', () => {
         const chunk = target.bytes.subarray(index * CHUNK, (index + 1) * CHUNK);
         if (marks?.has(index)) expect(marks.matches(index, chunkDigest(chunk))).toBe(true);
       }
+    }
+  });
+
+  it('saves what a slow source gave, every two seconds, and less often where the flush is slow', async () => {
+    const disk = diskWith([{ offset: 0, length: 20 * CHUNK }]);
+    const data = RangeList.from([{ offset: 0, length: 20 * CHUNK }]);
+    for (const { flushMs, saves } of [
+      { flushMs: 0, saves: [3, 6, 9, 12, 15, 18, 20] },
+      { flushMs: 500, saves: [3, 10, 17, 20] },
+    ]) {
+      const target = new MemoryTarget(CAPACITY);
+      let now = 0;
+      const clock = { now: () => now, sleep: () => Promise.resolve() };
+      const { all, manifest } = await request(disk, target, { data });
+      const seen: number[] = [];
+      target.flush = () => {
+        seen.push(target.writes.length);
+        now += flushMs;
+        return Promise.resolve();
+      };
+      // As long as a chunk of 4 MiB takes at 5 MiB/s.
+      const onBytes = () => void (now += 800);
+      await fillTarget({ ...all, ctx: { ...all.ctx, clock }, onBytes });
+      expect(seen).toEqual(saves);
+      await manifest.close();
     }
   });
 

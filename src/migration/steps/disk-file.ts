@@ -196,7 +196,7 @@ class ImageFileWriter {
           target,
           isBlank: true,
           manifest,
-          signal: ctx.signal,
+          ctx,
           onBytes,
         };
         const filled = await readSourceFiles(this.#rc, () => fillTarget(request));

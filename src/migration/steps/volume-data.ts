@@ -120,7 +120,7 @@ async function fill(rc: RunContext, label: string, id: string, target: VolumeTar
   const filled = await withProgress(rc, writing, async (onBytes) => {
     const manifest = await ChunkManifest.open(manifestPath(rc, label), { capacityBytes, source, target: id });
     try {
-      const request = { capacityBytes, data, read, target, isBlank, manifest, signal: rc.ctx.signal, onBytes };
+      const request = { capacityBytes, data, read, target, isBlank, manifest, ctx: rc.ctx, onBytes };
       const done = await readSourceFiles(rc, () => fillTarget(request));
       if (!isBlank) await target.zero(capacityBytes, target.bytes - capacityBytes);
       return done;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ChunkManifest, RangeList, fillTarget, type DiskPiece, type RangeTarget } from '../../../src/disk/index.js';
 import { readBack } from '../../../src/migration/steps/read-back.js';
+import { recordingContext } from '../../support/recording-context.js';
 import { tempFolders } from '../../support/temp-folder.js';
 
 const newFolder = tempFolders();
@@ -51,9 +52,8 @@ async function fill(target: Storage): Promise<string> {
     await Promise.resolve();
     for (const { offset, length } of wanted) yield { offset, bytes: disk.subarray(offset, offset + length) };
   }
-  const { signal } = new AbortController();
   const filled = await fillTarget({
-    ...{ capacityBytes: CAPACITY, data: DATA, read, target, isBlank: true, manifest, signal },
+    ...{ capacityBytes: CAPACITY, data: DATA, read, target, isBlank: true, manifest, ctx: recordingContext() },
     onBytes: () => undefined,
   });
   await manifest.close();
