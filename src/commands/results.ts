@@ -45,14 +45,12 @@ export async function printResult(
   out(`${lines.join('\n')}\n`);
 }
 
-/** What is known of a disk's bytes; of a volume from a given image no more than that it was made of it. */
+/** What is known of a disk's bytes; of a volume of a given image, or one that is not written whole yet, nothing. */
 function proofText({ content_hash, image, image_hash, volume }: RunResult['vms'][number]['proof'][number]): string {
   if (volume === 'equal') return `${content_hash ?? 'content hash not known'}  no image, volume read back equal`;
   const madeVolume = volume === 'not made' ? 'no volume' : 'volume not read back';
   if (content_hash === null && image === 'not made') {
-    return volume === 'not made'
-      ? 'nothing known of its content'
-      : 'made of an image given by id; nothing was compared';
+    return volume === 'not made' ? 'nothing known of its content' : 'nothing known of its content, nothing compared';
   }
   const madeImage = image === 'equal' ? `image equal (${image_hash?.split(':', 1)[0] ?? ''})` : 'no image';
   return `${content_hash ?? 'content hash not known'}  ${madeImage}, ${madeVolume}`;

@@ -21,7 +21,7 @@ describe('what is known of a disk', () => {
     volume: 'not made',
   };
   it.each<[Partial<DiskProof>, string]>([
-    [{ volume: 'not read back' }, 'made of an image given by id; nothing was compared'],
+    [{ volume: 'not read back' }, 'nothing known of its content, nothing compared'],
     [
       { content_hash: 'sha256-4m:ab', image: 'equal', image_hash: 'sha512:cd', volume: 'not read back' },
       'sha256-4m:ab  image equal (sha512), volume not read back',

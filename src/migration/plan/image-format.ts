@@ -20,7 +20,7 @@ export interface FormatChoice {
  * The format of a disk's image. `auto` goes by the time until its volume is available, where runs have measured both
  * formats in this cloud and for this volume type; else it sends what is smaller: qcow2 where a good part of the disk holds
  * nothing, raw where it is full or small. What was measured of one format alone decides nothing, and is told.
- * @param capacity in bytes, and `allocated`, what holds data; null where that is not known
+ * @param capacity in bytes, and `allocated`, what the datastore holds of it; null where that is not known
  * @param measured samples of the cloud and the volume type
  */
 export function chooseFormat(
@@ -61,7 +61,7 @@ export function chooseFormat(
 /** What moves fewer bytes, as far as that makes a difference. */
 function smaller(capacity: number, allocated: number | null): FormatChoice {
   if (allocated === null) return { format: 'qcow2', reason: 'what the disk holds is not known; holes are not sent' };
-  const share = `${formatBytes(Math.min(allocated, capacity))} of ${formatBytes(capacity)} hold data`;
+  const share = `its files hold ${formatBytes(Math.min(allocated, capacity))} of ${formatBytes(capacity)}`;
   return allocated >= capacity * FULL_SHARE ? { format: 'raw', reason: share } : { format: 'qcow2', reason: share };
 }
 

@@ -1,5 +1,6 @@
 import { GIB, isCode } from '../../core/index.js';
 import { ChunkMarks, RangeList } from '../../disk/index.js';
+import { runResult } from '../result.js';
 import { lockRun } from '../state/lock.js';
 import { doorOf, endAttachments, withVolume } from '../steps/attached-volume.js';
 import { withProgress } from '../steps/progress.js';
@@ -28,7 +29,7 @@ export async function checkVolume(
     return notVerified(
       subject,
       'its server has booted and writes to it, so it differs from the source by nature',
-      'That it arrived whole was proved before the server started: see its proof in stackferry status.',
+      `${provedBefore(rc, volume.label)} See its proof: stackferry status ${rc.run}`,
     );
   }
   if (transferOf(rc.state) !== 'attached' || volume.capacity_bytes === null) {
@@ -73,4 +74,14 @@ export async function checkVolume(
   } finally {
     await held.release();
   }
+}
+
+/** What the run itself has compared of the disk before its server started. */
+function provedBefore(rc: RunContext, label: string): string {
+  const proof = runResult(rc.state)
+    .vms.flatMap((vm) => vm.proof)
+    .find((item) => item.label === label);
+  if (proof?.volume === 'equal') return 'Before the server started it was read back, and equal.';
+  if (proof?.image === 'equal') return 'Its image was proved before; what Cinder made of the image was not read back.';
+  return 'Nothing of its content was compared before.';
 }

@@ -9,14 +9,14 @@ const GIB = 1024 ** 3;
 
 describe('the format of an image', () => {
   it.each([
-    ['auto', 40 * GIB, 3 * GIB, 'qcow2', '3 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 36 * GIB, 'raw', '36 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 36 * GIB - 1, 'qcow2', '36 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 41 * GIB, 'raw', '40 GiB of 40 GiB hold data'],
-    ['auto', 40 * GIB, 0, 'qcow2', '0 B of 40 GiB hold data'],
+    ['auto', 40 * GIB, 3 * GIB, 'qcow2', 'its files hold 3 GiB of 40 GiB'],
+    ['auto', 40 * GIB, 36 * GIB, 'raw', 'its files hold 36 GiB of 40 GiB'],
+    ['auto', 40 * GIB, 36 * GIB - 1, 'qcow2', 'its files hold 36 GiB of 40 GiB'],
+    ['auto', 40 * GIB, 41 * GIB, 'raw', 'its files hold 40 GiB of 40 GiB'],
+    ['auto', 40 * GIB, 0, 'qcow2', 'its files hold 0 B of 40 GiB'],
     ['auto', 40 * GIB, null, 'qcow2', 'what the disk holds is not known; holes are not sent'],
     ['auto', 64 * MIB, 0, 'raw', 'small: 64 MiB'],
-    ['auto', 64 * MIB + 512, 0, 'qcow2', '0 B of 64 MiB hold data'],
+    ['auto', 64 * MIB + 512, 0, 'qcow2', 'its files hold 0 B of 64 MiB'],
     ['raw', 40 * GIB, 0, 'raw', '--image-format raw'],
     ['qcow2', 1 * MIB, MIB, 'qcow2', '--image-format qcow2'],
   ] as const)('%s, %d bytes, %s held: %s', (wanted, capacity, held, format, reason) => {
@@ -37,12 +37,12 @@ describe('the format of an image where times were measured', () => {
       format: 'raw',
       reason:
         'faster as measured in this cloud: qcow2 about 7 min 20 s until the volume is available (1 volume), ' +
-        'raw about 1 min 43 s until the volume is available (2 volumes); 4 GiB of 40 GiB hold data',
+        'raw about 1 min 43 s until the volume is available (2 volumes); its files hold 4 GiB of 40 GiB',
     });
     expect(choose([qcow2(40, 20), raw(100, 3)])).toEqual({
       format: 'qcow2',
       reason:
-        '4 GiB of 40 GiB hold data; measured in this cloud: qcow2 about 1 min 00 s until the volume is available ' +
+        'its files hold 4 GiB of 40 GiB; measured in this cloud: qcow2 about 1 min 00 s until the volume is available ' +
         '(1 volume), raw about 1 min 43 s until the volume is available (1 volume)',
     });
   });
@@ -58,7 +58,7 @@ describe('the format of an image where times were measured', () => {
     expect(choose([qcow2(4, 600)])).toEqual({
       format: 'qcow2',
       reason:
-        '4 GiB of 40 GiB hold data; measured in this cloud: qcow2 about 10 min 04 s until the volume is available ' +
+        'its files hold 4 GiB of 40 GiB; measured in this cloud: qcow2 about 10 min 04 s until the volume is available ' +
         '(1 volume); raw is not measured yet, and may be faster: try --image-format raw once',
     });
     expect(choose([qcow2(40, 20)]).reason).toMatch(/; raw is not measured yet$/);

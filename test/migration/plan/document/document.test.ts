@@ -141,7 +141,7 @@ describe('a plan file', () => {
       '# rejected: SCS-1V-2 (1 vCPU is less than 2; 2048 MiB RAM is less than 4096)',
     ]);
     expect(above('network: prod')).toEqual(['# port group VM Network; --network *=prod']);
-    expect(above('format:')).toEqual(['# 3 GiB of 40 GiB hold data']);
+    expect(above('format:')).toEqual(['# its files hold 3 GiB of 40 GiB']);
     expect(above('via: auto')).toEqual([
       '# from this machine: glance, for this machine is no server of the project; each run looks again',
     ]);
