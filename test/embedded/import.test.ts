@@ -162,6 +162,36 @@ describe.concurrent('a package of one VM', () => {
   });
 });
 
+// Attaching needs root; what it does without is looked at where a host's VM is moved so.
+describe.runIf(process.getuid?.() === 0)('onto the attached volume', () => {
+  const brick = { PYTHONPATH: fileURLToPath(new URL('../lab/os-brick', import.meta.url)) };
+  const by = [...ON_NETWORK, '--via', 'cinder'];
+
+  test('an OVA, gone on with after a kill', async () => {
+    const lab = await withoutHost();
+    const disk = bootDisk('attached');
+    const ova = await writeOva(lab.dir, 'web01', disk);
+    expectKilled(
+      await lab.run(['import', ova, ...by], { ...brick, ...killAt('after', /"kind":"made","step":"volume/) }),
+    );
+    const result = resultOf(await lab.run(['import', ova, ...by], brick));
+    await expectDisks(lab, result, [disk]);
+    expect(counts(lab)).toEqual({ ...ONE, images: 0 });
+    expect(result.vms[0]?.proof.map(({ volume }) => volume)).toEqual(['equal']);
+  });
+
+  test('a packed disk, and an OVA from stdin', async () => {
+    const lab = await withoutHost();
+    const [packed, streamed] = [bootDisk('packed'), bootDisk('streamed')];
+    await writeFile(join(lab.dir, 'old.vmdk.gz'), gzipSync(await streamOptimized(lab.dir, packed)));
+    const result = resultOf(await lab.run(['import', 'old.vmdk.gz', ...BARE, '--via', 'cinder'], brick));
+    await expectDisks(lab, result, [packed]);
+    const ova = await ovaOf(lab.dir, 'web01', streamed);
+    const second = resultOf(await withInput({ ...lab, env: { ...lab.env, ...brick } }, ['import', '-', ...by], ova));
+    await expectDisks(lab, second, [streamed]);
+  });
+});
+
 describe.concurrent('bare disks', () => {
   test.each(['qcow2', 'vhdx', 'vpc', 'vdi', 'raw'])('%s, read in place', async (format) => {
     const lab = await withoutHost();
