@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { UsageError, formatBytes, type Context } from '../core/index.js';
+import { assertWhole } from './check-whole.js';
 import { HEAD_BYTES, TAIL_BYTES, contentOf } from './detect.js';
 import { qemuImg } from './qemu-img.js';
 import { MAX_DISK_BYTES, bytesAt, regularFile, sourceError, tooLarge, withFile } from './source.js';
@@ -11,7 +12,7 @@ const SECTOR = 512;
 
 /**
  * Looks at a local image before qemu-img does, tells its format from its content, and refuses what would make qemu-img
- * read another file (backing files, external data files, parents), what is encrypted, and what lies about its size.
+ * read another file (backing files, external data files, parents), what is encrypted or damaged, and what lies about its size.
  * `workDir` is an empty folder of the caller's for checked descriptors; it must stand as long as the result is used.
  */
 export async function checkSource(
@@ -44,6 +45,7 @@ export async function checkSource(
   if (decided === 'vpc') await checkVhd(file);
   const capacityBytes = await virtualSize(file, decided, ctx);
   if (capacityBytes > MAX_DISK_BYTES) throw tooLarge(path, capacityBytes);
+  if (decided !== 'raw') await assertWhole(file, decided, ctx);
   return { path: file.path, format: decided, capacityBytes, files: [file] };
 }
 

@@ -188,6 +188,38 @@ describe('checkSource', () => {
     await refuses('short.qcow2', 'convert.unsafe_source');
   });
 
+  it.each(['qcow2', 'vdi', 'vhdx', 'vpc'])('refuses a %s that was cut short, by a byte or by half', async (format) => {
+    await writeFile(at('x.raw'), content);
+    const name = `x.${format}`;
+    execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', format, at('x.raw'), at(name)]);
+    await check(name);
+    const { size } = await stat(at(name));
+    // Of a VHDX's last block of 8 MiB the disk takes up the first 2 alone.
+    for (const left of [format === 'vhdx' ? size - 7 * MIB : size - 1, size / 2]) {
+      await truncate(at(name), Math.floor(left));
+      await expect(check(name), `${left}`).rejects.toMatchObject({
+        code: expect.stringMatching(/^convert\.(damaged_source|failed|unsafe_source)$/) as string,
+      });
+    }
+  });
+
+  it('refuses a qcow2 with errors, and takes one with leaks', async () => {
+    await writeFile(at('x.raw'), content);
+    execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', at('x.raw'), at('x.qcow2')]);
+    const whole = await readFile(at('x.qcow2'));
+    const place = (at: number) => Number(whole.readBigUInt64BE(at) & 0x00ff_ffff_ffff_fe00n);
+    const l2 = place(place(40));
+    const refcounts = place(place(48));
+    // The entry of the first cluster is emptied: what it names is leaked.
+    await writeFile(at('leak.qcow2'), Buffer.from(whole).fill(0, l2, l2 + 8));
+    await check('leak.qcow2');
+    const count = refcounts + (place(l2) / 65_536) * 2;
+    await writeFile(at('error.qcow2'), Buffer.from(whole).fill(0, count, count + 2));
+    await refuses('error.qcow2', 'convert.damaged_source');
+    await writeFile(at('short.qcow2'), whole.subarray(0, whole.length - 1));
+    await refuses('short.qcow2', 'convert.damaged_source');
+  });
+
   it('takes raw for raw when told so, whatever it begins with', async () => {
     const raw = Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(MIB - 4)]);
     await writeFile(at('x.raw'), raw);
