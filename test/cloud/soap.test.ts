@@ -14,6 +14,7 @@ import { recorder } from '../esxi/ssh/harness.js';
 import { guideCommands, runGuide } from '../support/guide-blocks.js';
 import { makeReader } from '../support/guide-reader.js';
 import { run } from '../support/program.js';
+import { labEnv } from './lab-env.js';
 import { createVm } from './sim-vm.js';
 
 /** The API's door against VMware's own simulator (`scripts/lab vcsim up`); its own client, govc, is the judge. */
@@ -24,16 +25,6 @@ const VMS = ['web01', 'db01', 'asleep', 'spread', 'bare'];
 
 /** What the simulator cannot show as the host does: see guides/transports.md. */
 const DIFFERENCES = ['id', 'disks.allocated_bytes', 'nics.ip_addresses', 'findings'];
-
-async function labEnv(part: string): Promise<Record<string, string>> {
-  const script = `eval "$(scripts/lab ${part} env)"; env -0`;
-  const { stdout } = await execute('bash', ['-c', script], { cwd: ROOT });
-  const pairs = stdout.split('\0').flatMap((line) => {
-    const at = line.indexOf('=');
-    return /^(?:STACKFERRY_ESXI|GOVC_|LAB_VCSIM)/.test(line) ? [[line.slice(0, at), line.slice(at + 1)]] : [];
-  });
-  return Object.fromEntries(pairs) as Record<string, string>;
-}
 
 let dir: string;
 let sim: Record<string, string>;
