@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +9,7 @@ import { execa } from 'execa';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ovf } from '../convert/ovf/texts.js';
 import { tar } from '../convert/package/tar-files.js';
+import { selfSignedCertificate } from '../lab/cloud/tls.js';
 import { sampleHost } from '../lab/esxi/index.js';
 import {
   contentHash,
@@ -263,8 +265,8 @@ describe.concurrent('several VMs in one OVF', () => {
 });
 
 describe.concurrent('from elsewhere', () => {
-  async function served(content: Buffer, hasRanges: boolean): Promise<string> {
-    const server = createServer((request, response) => {
+  async function served(content: Buffer, hasRanges: boolean, tls?: { key: string; cert: string }): Promise<string> {
+    const answer: RequestListener = (request, response) => {
       const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
       if (!range || !hasRanges) {
         response.writeHead(200, { 'content-length': content.length }).end(content);
@@ -274,11 +276,25 @@ describe.concurrent('from elsewhere', () => {
       response
         .writeHead(206, { 'content-range': `bytes ${from}-${to}/${content.length}`, etag: '"one"' })
         .end(content.subarray(from, to + 1));
-    });
+    };
+    const server = tls ? createTlsServer(tls, answer) : createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/images/web01.ova?token=s3cr3t-w0rd`;
+    const { port } = server.address() as AddressInfo;
+    return `${tls ? 'https' : 'http'}://127.0.0.1:${port}/images/web01.ova?token=s3cr3t-w0rd`;
   }
+
+  test('an https URL whose authority is named, and not else', async () => {
+    const lab = await withoutHost();
+    const disk = bootDisk('https');
+    const tls = selfSignedCertificate();
+    await writeFile(join(lab.dir, 'ca.pem'), tls.cert);
+    const url = await served(await ovaOf(lab.dir, 'web01', disk), true, tls);
+    const refused = await lab.run(['import', url, ...ON_NETWORK]);
+    expect(errorOf(refused)).toBe('package.url_failed');
+    expect(refused.stderr + refused.stdout).not.toContain('s3cr3t-w0rd');
+    await expectDisks(lab, resultOf(await lab.run(['import', url, '--cacert', 'ca.pem', ...ON_NETWORK])), [disk]);
+  });
 
   test.each([true, false])('a URL (ranges: %s), whose query is kept nowhere', async (hasRanges) => {
     const lab = await withoutHost();
