@@ -12,6 +12,8 @@ import { addSourceOptions, sourceSchema } from './options/source.js';
 import { addTargetOptions, targetSchema } from './options/target.js';
 import type { Tools } from './tools.js';
 
+const FORMATS = ['vmdk', 'raw', 'qcow2', 'vpc', 'vhdx', 'vdi'] as const;
+
 const schema = z.object({
   ...globalSchema.shape,
   ...formatSchema.shape,
@@ -23,7 +25,8 @@ const schema = z.object({
   target: z.boolean().default(false),
   disk: z.array(z.string()).default([]),
   against: z.string().optional(),
-  sourceFormat: z.enum(['vmdk', 'raw', 'qcow2', 'vpc', 'vhdx', 'vdi']).optional(),
+  sourceFormat: z.enum(FORMATS).optional(),
+  againstFormat: z.enum(FORMATS).optional(),
 });
 type Options = z.infer<typeof schema>;
 
@@ -42,14 +45,14 @@ export function register(program: Command, app: App): void {
     .option('--disk <label>', 'only this disk of the run (repeatable)', collect)
     .option('--against <what>', 'of a file: compare it with another file, with sha256-4m:HEX, or with a disk of a run')
     .addOption(
-      new Option('--source-format <format>', 'format of the files, where their content does not tell (raw)').choices([
-        'vmdk',
-        'raw',
-        'qcow2',
-        'vpc',
-        'vhdx',
-        'vdi',
-      ]),
+      new Option('--source-format <format>', 'format of the files, where their content does not tell (raw)').choices(
+        FORMATS,
+      ),
+    )
+    .addOption(
+      new Option('--against-format <format>', 'the same of the file of --against, a flat VMDK for one').choices(
+        FORMATS,
+      ),
     );
   addFormat(command);
   addSourceOptions(command);
@@ -63,6 +66,7 @@ Examples:
   $ stackferry verify r7k2m9qx --source --target --os-cloud scs
   $ stackferry verify web01/scsi0-0.qcow2 --against r7k2m9qx
   $ stackferry verify disk.raw --against copy.qcow2
+  $ stackferry verify copy.qcow2 --against web01-flat.vmdk --against-format raw
 
 Exit codes: 0 equal (or, of a file alone, read), 1 differs or failed, 3 of some disk nothing could be compared
 `,
@@ -125,6 +129,10 @@ async function inRun(
   });
 }
 
+function withFileAgainst(): UsageError {
+  return new UsageError('--against-format goes with a file as --against.', 'For the files themselves: --source-format');
+}
+
 type IsThere = (path: string) => Promise<boolean>;
 
 /** What is meant by the arguments: one run, or files. */
@@ -163,6 +171,7 @@ function asRun(run: string, options: Options): { kind: 'run'; run: string } {
     throw new UsageError('--against goes with a file.', 'A run is compared with what it read of the source.');
   }
   if (options.sourceFormat !== undefined) throw new UsageError('--source-format goes with a file.');
+  if (options.againstFormat !== undefined) throw withFileAgainst();
   return { kind: 'run', run };
 }
 
@@ -171,16 +180,19 @@ async function againstOf(
   options: Options,
   isThere: IsThere,
 ): Promise<Exclude<Against, { kind: 'run' }> | { kind: 'run'; run: string }> {
-  const { against } = options;
+  const { against, againstFormat: format } = options;
   if (against === undefined) {
     if (options.disk.length > 0)
       throw new UsageError('--disk goes with a run.', 'Of a file: --against RUN --disk LABEL');
+    if (format !== undefined) throw withFileAgainst();
     return { kind: 'nothing' };
   }
   if (options.disk.length > 1) throw new UsageError('A file is compared with one disk.', 'Give --disk once.');
-  if (/^sha256-4m:[0-9a-f]{64}$/i.test(against)) return { kind: 'hash', hash: against.toLowerCase() };
   const path = resolve(app.cwd, against);
-  if (await isThere(path)) return { kind: 'file', path };
+  const isHash = /^sha256-4m:[0-9a-f]{64}$/i.test(against);
+  if (!isHash && (await isThere(path))) return { kind: 'file', path, ...(format === undefined ? {} : { format }) };
+  if (format !== undefined) throw withFileAgainst();
+  if (isHash) return { kind: 'hash', hash: against.toLowerCase() };
   if (/^[A-Za-z0-9_-]+$/.test(against)) return { kind: 'run', run: against };
   throw new UsageError(`--against ${against} is neither a file, nor sha256-4m:HEX, nor a run.`);
 }

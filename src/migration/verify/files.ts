@@ -9,7 +9,7 @@ import { expectedOf, filesOf } from './run.js';
 export type Against =
   | { kind: 'nothing' }
   | { kind: 'hash'; hash: string }
-  | { kind: 'file'; path: string }
+  | { kind: 'file'; path: string; format?: SourceFormat }
   /** A disk of a run: the one of this label, the one that the file was made of, or its only one. */
   | { kind: 'run'; rc: RunContext; label: string | null };
 
@@ -55,7 +55,7 @@ async function expectedBy(ctx: Context, against: Against, label: string | null):
     case 'hash':
       return { contentHash: against.hash, marks: null };
     case 'file': {
-      const { contentHash, marks } = await readFileDisk(ctx, against.path);
+      const { contentHash, marks } = await readFileDisk(ctx, against.path, against.format);
       return { contentHash, marks };
     }
     case 'run':
