@@ -1,4 +1,4 @@
-import { KIB, formatBytes, retry, throwIfAborted, type Context } from '../../core/index.js';
+import { KIB, MIB, formatBytes, retry, throwIfAborted, type Context } from '../../core/index.js';
 import { RangeList, isZero, type Range } from '../../disk/index.js';
 import { BlockMapParser, type BlockMap } from '../parse/block-map.js';
 import { command, path, type RemoteShell } from '../ssh/index.js';
@@ -19,6 +19,13 @@ export interface Allocation {
 
 /** So much of each sampled place is read. */
 const SAMPLE_BYTES = 64 * KIB;
+/**
+ * What the datastore may hold beyond what the map tells of. A VMFS counts blocks of 1 MiB, so the last one of a file may
+ * reach beyond its end; should it count pointer blocks, too, these are at most 64 KiB for each GiB, an NFS server's own
+ * tables of extents about as much: room for four times that. Too little costs time alone: the whole file is then read.
+ */
+const SLACK_BYTES = 2 * MIB;
+const SLACK_SHARE = 1 / 4096;
 /** Sampled places of each kind of emptiness. */
 const SAMPLES = 16;
 
@@ -45,7 +52,7 @@ export async function readAllocation(
   );
   if (typeof map === 'string') return all(`there is no usable block map: ${map}`);
   const held = map.data.bytes + map.zeroed.bytes;
-  const slack = file.bytes / 64 + 16 * 1024 * KIB;
+  const slack = SLACK_BYTES + held * SLACK_SHARE;
   if (file.allocatedBytes !== null && file.allocatedBytes > held + slack) {
     const [told, kept] = [formatBytes(held), formatBytes(file.allocatedBytes)];
     return all(`the block map tells of ${told}, and the datastore holds ${kept}`);
