@@ -14,6 +14,7 @@ const COMMANDS = [
   'doctor',
   'inventory',
   'migrate',
+  'import',
   'export',
   'convert',
   'upload',

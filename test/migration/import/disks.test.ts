@@ -8,7 +8,7 @@ import { RangeList } from '../../../src/disk/index.js';
 import type { EsxiHost, SourceDisk, SourceDisks } from '../../../src/esxi/index.js';
 import type { PackageAddress } from '../../../src/migration/import/address.js';
 import { openImport } from '../../../src/migration/import/open.js';
-import { tar } from '../../convert/package/tar-files.js';
+import { tar, type TarMember } from '../../convert/package/tar-files.js';
 import { bootDisk, descriptorOf, ovaOf, streamOptimized, writeOva } from '../../support/import-files.js';
 import { recordingContext } from '../../support/recording-context.js';
 import { tempFolders } from '../../support/temp-folder.js';
@@ -177,7 +177,7 @@ describe('an OVA on stdin', () => {
     const folder = await temp();
     const disks = [bootDisk('first'), bootDisk('second')];
     const vms = ['a', 'b'].map((name) => ({ name, file: `${name}.vmdk`, mebibytes: 8 }));
-    const members = [{ name: 'x.ovf', content: Buffer.from(descriptorOf(vms)) }];
+    const members: TarMember[] = [{ name: 'x.ovf', content: descriptorOf(vms) }];
     for (const [index, disk] of disks.entries()) {
       members.push({ name: vms[index]?.file ?? '', content: await streamOptimized(folder, disk) });
     }
