@@ -70,7 +70,7 @@ describe('doctor, against both', () => {
     expect(ended.code).toBe(1);
     const { checks } = JSON.parse(ended.stdout) as { checks: Check[] };
     const bad = checks.filter(({ state }) => state === 'bad');
-    expect(bad.map(({ area, what }) => `${area} ${what}`)).toEqual(['host ssh', 'cloud login']);
+    expect(bad.map(({ area, what }) => `${area} ${what}`)).toEqual(['host ssh', 'host api', 'cloud login']);
     for (const { hint } of bad) expect(hint).not.toBeNull();
   });
 });
