@@ -11,7 +11,7 @@ export function addImageOptions(command: Command): Command {
     .addOption(
       new Option(
         '--image-format <format>',
-        'what is uploaded; auto: what was measured to be ready sooner, else what is smaller',
+        'what is uploaded; auto: what was ready sooner, else the smaller',
       ).choices(['auto', 'qcow2', 'raw']),
     )
     .option('--name <name>', "the server's name, and the beginning of the volumes'; the VM's if unset");
