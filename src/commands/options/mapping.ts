@@ -9,10 +9,11 @@ export function addImageOptions(command: Command): Command {
   return command
     .optionsGroup('Mapping:')
     .addOption(
-      new Option(
-        '--image-format <format>',
-        'what is uploaded; auto: what was ready sooner, else the smaller',
-      ).choices(['auto', 'qcow2', 'raw']),
+      new Option('--image-format <format>', 'what is uploaded; auto: what was ready sooner, else the smaller').choices([
+        'auto',
+        'qcow2',
+        'raw',
+      ]),
     )
     .option('--name <name>', "the server's name, and the beginning of the volumes'; the VM's if unset");
 }
