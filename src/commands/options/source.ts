@@ -36,7 +36,7 @@ export function addSourceOptions(command: Command): Command {
     )
     .option(
       '--esxi-fingerprint <fingerprint>',
-      'accept only this host key: SHA256:…; over https this certificate: its SHA-256 in hex (STACKFERRY_ESXI_FINGERPRINT)',
+      'pin the host key (SHA256:…) or the certificate (hex) (STACKFERRY_ESXI_FINGERPRINT)',
     )
     .option('--esxi-cacert <file>', 'over https: authorities to trust, PEM (STACKFERRY_ESXI_CACERT)')
     .option(
@@ -47,7 +47,7 @@ export function addSourceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--esxi-transport <way>',
-        'how the host is read: ssh, or its API by https; auto: ssh, and https where that is closed or slower (STACKFERRY_ESXI_TRANSPORT)',
+        'ssh, https (its API), or auto: what is open, and quicker (STACKFERRY_ESXI_TRANSPORT)',
       ).choices(transports),
     );
 }
