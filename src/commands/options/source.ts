@@ -45,10 +45,7 @@ export function addSourceOptions(command: Command): Command {
     )
     .option('--esxi-legacy-ssh', 'also offer the weak algorithms of old hosts (ESXi 5.x, 6.0)')
     .addOption(
-      new Option(
-        '--esxi-transport <way>',
-        'ssh, https (its API), or auto: what is open, and quicker (STACKFERRY_ESXI_TRANSPORT)',
-      ).choices(transports),
+      new Option('--esxi-transport <way>', 'the way to the host (STACKFERRY_ESXI_TRANSPORT)').choices(transports),
     );
 }
 
