@@ -17,6 +17,7 @@ import {
   smallVm,
   usePeers,
   type Lab,
+  wholeMib,
 } from '../support/embedded.js';
 import { journal, killWhen } from '../support/program.js';
 
@@ -129,12 +130,14 @@ describe.concurrent('kill -9 in the middle', () => {
     await killWhen(running, () => diskReads(lab.host).reduce((sum, read) => sum + read.bytes, 0) >= 78 * MIB);
     await lab.host.faults.clear();
     const first = diskReads(lab.host);
-    expect(first.map((read) => read.skip)).toEqual([0, 64]);
-    expect(first[0]?.bytes).toBe(64 * MIB);
+    // A range of 64 MiB came whole, and is proved; the next one broke off.
+    expect(first).toHaveLength(2);
+    expect(wholeMib(first.slice(0, 1))).toBe(64);
     lab.host.resetLog();
     await resume(lab, { images: 1, volumes: 1, ports: 1, servers: 1 }, 'large', '--trust-map', 'never');
     const second = diskReads(lab.host);
-    expect(second.map((read) => read.skip).sort((a, b) => a - b)).toEqual([64, 128]);
+    expect(second).toHaveLength(2);
+    expect(wholeMib(second)).toBe(150 - 64);
   });
 
   test('of the upload: one image with all the bytes', async () => {

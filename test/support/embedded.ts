@@ -217,15 +217,18 @@ export function counts(lab: Lab): { images: number; volumes: number; ports: numb
 /** What one migration of a {@link smallVm} makes, and nothing else. */
 export const ONE_OF_EACH = { images: 2, volumes: 2, ports: 1, servers: 1 };
 
-/** The remote commands that read disk bytes: `{ file, offset in MiB, bytes sent }`. */
-export function diskReads(host: EmbeddedHost): { file: string; skip: number; bytes: number }[] {
+/** The remote commands that read disk bytes: the first file, and bytes sent. */
+export function diskReads(host: EmbeddedHost): { file: string; bytes: number }[] {
   return host.commands.flatMap(({ command, stdoutBytes }) => {
-    const found = /^dd if='(.*)' bs=1048576 skip=(\d+) /s.exec(command);
     // One shell that reads what it is told on its standard input: what it sent, the words between the ranges included.
     const reader = /^set -- '([^']*)'.*while read -r i n b s c/s.exec(command);
-    if (reader) return [{ file: reader[1] ?? '', skip: 0, bytes: stdoutBytes }];
-    return found ? [{ file: found[1] ?? '', skip: Number(found[2]), bytes: stdoutBytes }] : [];
+    return reader ? [{ file: reader[1] ?? '', bytes: stdoutBytes }] : [];
   });
+}
+
+/** Whole MiB of what they sent: the words between the ranges are far less than one. */
+export function wholeMib(reads: readonly { bytes: number }[]): number {
+  return Math.floor(reads.reduce((sum, { bytes }) => sum + bytes, 0) / 1024 ** 2);
 }
 
 /** Requests of a kind that reached the cloud: `requests(lab, 'POST', 'image', /images$/)`. */
