@@ -24,7 +24,7 @@ export function addReadingOptions(command: Command): Command {
     )
     .option(
       '--bandwidth <[datastore=]rate>',
-      'read no more than this from the host in all, or from a datastore (repeatable): 200MiB/s, ds1=1Gbit/s',
+      'read no more than this from the host, or from a datastore (repeatable): 200MiB/s, ds1=1Gbit/s',
       collect,
     )
     .option(
