@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { journal, killWhen } from '../support/program.js';
 import { runOf, volumeFile } from '../support/real-cloud.js';
 import {
@@ -22,12 +22,19 @@ const KILL = new URL('../support/kill-at-line.mjs', import.meta.url).href;
 const GIB = 1024 ** 3;
 const bench = cloudBench();
 
+/** What a run of this file that was killed has left here. */
+let left: readonly string[] = [];
+
 /** What os-brick mounted for us and nobody unmounted. */
 const mounts = (): Promise<string[]> =>
   readdir('/run/stackferry').then(
-    (names) => names.filter((name) => name !== 'locks'),
+    (names) => names.filter((name) => name !== 'locks' && !left.includes(name)),
     () => [],
   );
+
+beforeAll(async () => {
+  left = await mounts();
+});
 
 /** A run that is killed once its first volume holds bytes and is still attached. Its id. */
 async function killedWhileWriting(): Promise<string> {
