@@ -1,3 +1,4 @@
+export { whenAborted } from './abort.js';
 export { systemClock } from './clock.js';
 export type { Clock, Context, Log } from './context.js';
 export { deferred, type Deferred } from './deferred.js';
@@ -20,6 +21,7 @@ export {
   type ResourceKind,
   type StackferryEvent,
 } from './events.js';
+export { contentRange, retryAfterMs } from './http-words.js';
 export { makeFolders } from './folders.js';
 export { Pacer } from './pacer.js';
 export { poll, type PollOptions } from './poll.js';

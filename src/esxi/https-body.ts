@@ -2,7 +2,7 @@ import type { Agent } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { got } from 'got';
-import { InterruptedError, throwIfAborted } from '../core/index.js';
+import { InterruptedError, throwIfAborted, whenAborted } from '../core/index.js';
 import { readLost } from './read-error.js';
 import type { SoapTarget } from './soap/target.js';
 import { connectionError } from './soap/transport.js';
@@ -42,11 +42,10 @@ export async function openBody(request: {
     timeout: { lookup: 10_000, connect: CONNECT_MS, response: ANSWER_MS },
   });
   // Not by got's own option: it goes on listening to the signal when the request is long over, and fails then.
-  const stop = () => body.destroy(new InterruptedError());
-  signal.addEventListener('abort', stop, { once: true });
-  body.once('close', () => {
-    signal.removeEventListener('abort', stop);
-  });
+  body.once(
+    'close',
+    whenAborted(signal, () => body.destroy(new InterruptedError())),
+  );
   try {
     const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders }>((resolve, reject) => {
       body.once('response', resolve);

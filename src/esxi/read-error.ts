@@ -43,3 +43,14 @@ export function mayGoAway(error: unknown): boolean {
   const passing = ['esxi.connection_lost', 'esxi.unreachable', 'host.no_ssh', 'esxi.read_failed'];
   return error instanceof StackferryError && passing.some((code) => isCode(error, code));
 }
+
+/** The last line of what a command said, shortened; empty where it said nothing. */
+export function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split(/[\r\n]+/)
+      .at(-1)
+      ?.slice(0, 200) ?? ''
+  );
+}

@@ -1,10 +1,9 @@
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { got, type Method } from 'got';
-import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import { InterruptedError, StackferryError, messageOf, throwIfAborted } from '../core/index.js';
+import { closeAgents, httpAgents, type HttpAgents } from '../core/http-agents.js';
 import { connectionError } from './errors.js';
 import { proxyOf } from './no-proxy.js';
 
@@ -62,7 +61,7 @@ const LAST_WORDS_MS = 1_000;
  */
 export class Http {
   readonly #settings: HttpSettings;
-  readonly #kept = new Map<string, { http: HttpAgent; https: HttpsAgent }>();
+  readonly #kept = new Map<string, HttpAgents>();
 
   constructor(settings: HttpSettings) {
     this.#settings = settings;
@@ -178,10 +177,7 @@ export class Http {
 
   /** Closes the connections that are kept for later. */
   close(): void {
-    for (const { http, https } of this.#kept.values()) {
-      http.destroy();
-      https.destroy();
-    }
+    for (const agents of this.#kept.values()) closeAgents(agents);
     this.#kept.clear();
   }
 
@@ -205,7 +201,7 @@ export class Http {
    * Connections are kept for reads only: a request that changes something gets a fresh one, so that it cannot die on
    * a connection which the peer has just closed, where nobody could say whether it was heard.
    */
-  #agents(url: URL, keep: boolean): { http: HttpAgent; https: HttpsAgent } {
+  #agents(url: URL, keep: boolean): HttpAgents {
     const { verify, ca, cert, key, proxy } = this.#settings;
     const wanted = proxyOf(url, proxy);
     const make = () => {
@@ -215,12 +211,7 @@ export class Http {
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key }),
       };
-      const pool = { keepAlive: keep, maxSockets: 16 };
-      if (wanted === null) return { http: new HttpAgent(pool), https: new HttpsAgent({ ...pool, ...tls }) };
-      return {
-        http: new HttpProxyAgent({ ...pool, proxy: wanted }),
-        https: new HttpsProxyAgent({ ...pool, ...tls, proxy: wanted }),
-      };
+      return httpAgents({ keepAlive: keep, maxSockets: 16, tls, proxy: wanted });
     };
     if (!keep) return make();
     const known = this.#kept.get(wanted ?? '');

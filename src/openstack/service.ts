@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { StackferryError, retry, type Context } from '../core/index.js';
+import { StackferryError, retry, retryAfterMs, type Context } from '../core/index.js';
 import { serviceError } from './errors.js';
 import type { HttpAnswer } from './http.js';
 import type { ServiceType } from './identity/service-types.js';
@@ -29,8 +29,6 @@ export interface Answer {
   body: unknown;
 }
 
-/** Longest wait that a `Retry-After` is granted, in milliseconds. */
-const MAX_RETRY_AFTER_MS = 120_000;
 /** More pages than any project has; a service that never ends its list is an error. */
 const MAX_PAGES = 10_000;
 /** A token that lasts an hour: Glance checks it when an upload begins, and some stores again when it ends. */
@@ -316,14 +314,6 @@ function retryable(error: unknown, repeatable: boolean): boolean | number {
   if (error.code === 'cloud.rate_limited') return wait;
   if (error.code === 'cloud.unreachable') return system !== 'ENOTFOUND' && (repeatable || sent === false);
   return repeatable && (status === 502 || status === 503 || status === 504) ? wait : false;
-}
-
-/** `Retry-After` in milliseconds: seconds or an HTTP date, never more than two minutes. */
-export function retryAfterMs(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined;
-  const text = header.trim();
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS) : undefined;
 }
 
 const linksSchema = z.array(z.object({ rel: z.string(), href: z.string() }));

@@ -1,5 +1,6 @@
 import { write } from 'node:fs';
 import { Socket } from 'node:net';
+import { whenAborted } from '../core/abort.js';
 
 const STDOUT = 1;
 
@@ -23,15 +24,11 @@ export function byteOutput(stdout: NodeJS.WriteStream, signal: AbortSignal): Byt
     isTerminal: stdout.isTTY,
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        const stop = (): void => reject(signal.reason as Error);
-        if (signal.aborted) {
-          stop();
-          return;
-        }
-        signal.addEventListener('abort', stop, { once: true });
-        put(bytes)
-          .then(resolve, reject)
-          .finally(() => signal.removeEventListener('abort', stop));
+        const unwatch = whenAborted(signal, () => {
+          reject(signal.reason as Error);
+        });
+        if (signal.aborted) return;
+        put(bytes).then(resolve, reject).finally(unwatch);
       }),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../src/openstack/service.js';
+import { retryAfterMs } from '../../src/core/index.js';
 import { connected, failure } from './support/connect.js';
 
 const SERVERS = 'GET /compute/v2.1/servers/detail';

@@ -1,18 +1,17 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { got } from 'got';
-import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
 import {
   InterruptedError,
   StackferryError,
   UsageError,
+  contentRange,
   isCode,
   messageOf,
   retry,
   throwIfAborted,
   type Context,
 } from '../../core/index.js';
+import { closeAgents, httpAgents, type HttpAgents } from '../../core/http-agents.js';
 import type { MemberBytes } from './byte-views.js';
 import { packageError } from './faults.js';
 
@@ -57,34 +56,17 @@ export function packageUrl(text: string): URL {
  * @throws StackferryError `package.url_failed`, `package.missing_file`
  */
 export async function openUrl(url: URL, options: UrlOptions): Promise<OpenedUrl> {
-  const agents = makeAgents(url, options);
+  const { ca, proxyFor } = options;
+  const tls = ca === undefined ? {} : { ca };
+  const agents = httpAgents({ keepAlive: true, maxSockets: 8, tls, proxy: proxyFor?.(url) ?? null });
   const reader = new UrlReader(url, options, agents);
   try {
     const opened = await reader.probe();
     return opened;
   } catch (error) {
-    agents.close();
+    closeAgents(agents);
     throw error;
   }
-}
-
-interface Agents {
-  http: HttpAgent;
-  https: HttpsAgent;
-  close(): void;
-}
-
-function makeAgents(url: URL, { ca, proxyFor }: UrlOptions): Agents {
-  const proxy = proxyFor?.(url) ?? null;
-  const pool = { keepAlive: true, maxSockets: 8 };
-  const tls = ca === undefined ? {} : { ca };
-  const http = proxy === null ? new HttpAgent(pool) : new HttpProxyAgent({ ...pool, proxy });
-  const https = proxy === null ? new HttpsAgent({ ...pool, ...tls }) : new HttpsProxyAgent({ ...pool, ...tls, proxy });
-  const close = () => {
-    http.destroy();
-    https.destroy();
-  };
-  return { http, https, close };
 }
 
 type Sender = ReturnType<typeof got.stream>;
@@ -94,11 +76,11 @@ class UrlReader implements MemberBytes {
   bytes = 0;
   readonly #url: URL;
   readonly #options: UrlOptions;
-  readonly #agents: Agents;
+  readonly #agents: HttpAgents;
   /** What the server calls this very content: a file that is exchanged meanwhile is noticed. */
   #tag: string | null = null;
 
-  constructor(url: URL, options: UrlOptions, agents: Agents) {
+  constructor(url: URL, options: UrlOptions, agents: HttpAgents) {
     this.name = shownUrl(url);
     this.#url = url;
     this.#options = options;
@@ -109,8 +91,9 @@ class UrlReader implements MemberBytes {
     const { sender, response } = await this.#retried(() => this.#ask('bytes=0-0'));
     if (response.statusCode === 206) {
       sender.destroy();
-      const total = rangeOf(response)?.total;
-      if (total === undefined || total === null) throw this.#failed('does not say how long it is');
+      const range = contentRange(response.headers['content-range']);
+      const total = range === null || range.from === null ? null : range.total;
+      if (total === null) throw this.#failed('does not say how long it is');
       this.bytes = total;
       this.#tag = tagOf(response);
       return { bytes: this, stream: null };
@@ -128,8 +111,8 @@ class UrlReader implements MemberBytes {
     return this.#retried(async () => {
       const { sender, response } = await this.#ask(`bytes=${position}-${position + length - 1}`);
       try {
-        const range = rangeOf(response);
-        if (response.statusCode !== 206 || range?.first !== position) throw this.#failed('no longer answers to ranges');
+        const range = contentRange(response.headers['content-range']);
+        if (response.statusCode !== 206 || range?.from !== position) throw this.#failed('no longer answers to ranges');
         if (range.total !== this.bytes || tagOf(response) !== this.#tag) {
           throw packageError('package.changed', this.name, 'was exchanged while it was read', 'Start again.');
         }
@@ -155,7 +138,7 @@ class UrlReader implements MemberBytes {
   }
 
   close(): Promise<void> {
-    this.#agents.close();
+    closeAgents(this.#agents);
     return Promise.resolve();
   }
 
@@ -171,7 +154,7 @@ class UrlReader implements MemberBytes {
       throw this.#converted(error);
     } finally {
       sender.destroy();
-      this.#agents.close();
+      closeAgents(this.#agents);
     }
   }
 
@@ -194,7 +177,7 @@ class UrlReader implements MemberBytes {
         return !downgraded;
       },
       timeout: { lookup: 10_000, connect: 15_000, secureConnect: 15_000, socket: SILENCE_MS, response: SILENCE_MS },
-      agent: { http: this.#agents.http, https: this.#agents.https },
+      agent: this.#agents,
       signal,
     });
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -236,12 +219,6 @@ class UrlReader implements MemberBytes {
       details: { transient },
     });
   }
-}
-
-function rangeOf(response: IncomingMessage): { first: number; total: number | null } | null {
-  const match = /^bytes (\d{1,16})-\d{1,16}\/(\d{1,16}|\*)$/.exec(response.headers['content-range'] ?? '');
-  if (!match) return null;
-  return { first: Number(match[1]), total: match[2] === '*' ? null : Number(match[2]) };
 }
 
 function tagOf({ headers }: IncomingMessage): string {

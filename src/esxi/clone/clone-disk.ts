@@ -1,7 +1,7 @@
-import { StackferryError, throwIfAborted, type Context } from '../../core/index.js';
+import { StackferryError, throwIfAborted, type Context, whenAborted } from '../../core/index.js';
 import { remotePath } from '../export/paths.js';
 import { command, path, type RemoteShell } from '../ssh/index.js';
-import { lastLine } from './folder.js';
+import { reasonIn } from './folder.js';
 
 /** Kept of what vmkfstools says: its end tells why it failed. */
 const KEPT = 4096;
@@ -28,9 +28,7 @@ export async function cloneDisk(
   // Not the run's own signal: an interrupt ends the clone first, and then the channel.
   const running = await shell.stream(script, { signal: new AbortController().signal, openStdin: true });
   running.stdin.on('error', () => undefined); // told by the exit status
-  const stop = () => running.stdin.end();
-  ctx.signal.addEventListener('abort', stop, { once: true });
-  if (ctx.signal.aborted) stop();
+  const unwatch = whenAborted(ctx.signal, () => running.stdin.end());
   let said = '';
   try {
     for await (const chunk of running.stdout as AsyncIterable<Buffer>) {
@@ -39,14 +37,14 @@ export async function cloneDisk(
       if (percent !== undefined) onPercent(Math.min(100, Number(percent)));
     }
   } finally {
-    ctx.signal.removeEventListener('abort', stop);
+    unwatch();
     running.stdin.end();
   }
   const { exitCode, stderr } = await running.finished;
   throwIfAborted(ctx.signal);
   if (exitCode === 0) return;
   const why =
-    exitCode === null ? 'the connection was lost' : lastLine(`${said}\n${stderr}`.replace(/Clone: +\d+% done\.?/g, ''));
+    exitCode === null ? 'the connection was lost' : reasonIn(`${said}\n${stderr}`.replace(/Clone: +\d+% done\.?/g, ''));
   throw new StackferryError('esxi.clone_failed', `Disk ${label} could not be cloned on the host: ${why}.`, {
     hint: /no space/i.test(why)
       ? 'Free space on the datastore, or name another with --clone-datastore NAME.'

@@ -1,5 +1,6 @@
 import { StackferryError, isCode, retry, type Context } from '../../core/index.js';
 import { remotePath } from '../export/paths.js';
+import { lastLine } from '../read-error.js';
 import { command, quote, sh, type RemoteShell } from '../ssh/index.js';
 import { isCloneFile, runOfName } from './names.js';
 
@@ -16,7 +17,7 @@ export async function makeFolder(shell: RemoteShell, ctx: Context, folder: strin
     once: true,
   });
   if (exitCode === 0) return;
-  throw new StackferryError('esxi.clone_failed', `The folder ${folder} could not be made: ${lastLine(stderr)}.`, {
+  throw new StackferryError('esxi.clone_failed', `The folder ${folder} could not be made: ${reasonIn(stderr)}.`, {
     hint: 'Name a datastore that takes files with --clone-datastore NAME.',
   });
 }
@@ -43,8 +44,8 @@ export async function removeFolder(shell: RemoteShell, ctx: Context, folder: str
     const remove = files.length === 0 ? '' : `${command('rm', '-f', ...files)} && `;
     const { exitCode, stderr } = await shell.run(`${remove}${command('rmdir', path)}`, { signal: ctx.signal });
     if (exitCode === 0) return;
-    if (!/busy|not empty/i.test(stderr)) throw left(lastLine(stderr));
-    throw new StackferryError('esxi.clone_busy', left(lastLine(stderr)).message, {
+    if (!/busy|not empty/i.test(stderr)) throw left(reasonIn(stderr));
+    throw new StackferryError('esxi.clone_busy', left(reasonIn(stderr)).message, {
       hint: `By hand on the host: rm -r ${quote(path)}`,
     });
   });
@@ -61,18 +62,14 @@ async function filesIn(
   const { exitCode, stdout, stderr } = await shell.run(script, { signal: ctx.signal });
   if (exitCode === 4) return null;
   if (exitCode === 3) throw left('it is a symbolic link');
-  if (exitCode !== 0) throw left(lastLine(stderr));
+  if (exitCode !== 0) throw left(reasonIn(stderr));
   return stdout
     .toString('utf8')
     .split('\n')
     .filter((name) => name !== '');
 }
 
-/** The last line of what a command said. */
-export function lastLine(text: string): string {
-  const line = text
-    .trim()
-    .split(/[\r\n]+/)
-    .at(-1);
-  return line === undefined || line === '' ? 'the host gave no reason' : line.slice(0, 200).replace(/\.$/, '');
+/** Why a command gave up, by what it said last. */
+export function reasonIn(text: string): string {
+  return lastLine(text).replace(/\.$/, '') || 'the host gave no reason';
 }

@@ -1,5 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { StackferryError, retry, type Context, type Secret } from '../../core/index.js';
+import { StackferryError, retry, retryAfterMs, type Context, type Secret } from '../../core/index.js';
 import { openBody, type OpenBody } from '../https-body.js';
 import { mayGoAway, readFailed } from '../read-error.js';
 import type { SoapTarget } from '../soap/target.js';
@@ -11,14 +10,6 @@ import { folderUrl } from './folder-url.js';
 export const MOST_REQUESTS = 4;
 /** A busy host is asked so often before that is an error. */
 const TRIES = 8;
-const MAX_RETRY_AFTER_MS = 120_000;
-
-/** What an answer to a range says about itself. */
-export interface ContentRange {
-  from: number;
-  /** Of the file; null where the host leaves it open. */
-  total: number | null;
-}
 
 /**
  * Reads files of a host by the address that its datastore browser uses, `/folder`. All requests share one pool of
@@ -112,7 +103,7 @@ export class FolderClient {
       });
     }
     if (status === 503 || status === 429) {
-      const wait = this.#backOff.busy(retryAfterMs(headers['retry-after']));
+      const wait = this.#backOff.busy(retryAfterMs(headers['retry-after'], this.#ctx.clock.now()));
       return new StackferryError('esxi.overloaded', `${host} is too busy to send ${path} (HTTP ${status}).`, {
         hint: 'Fewer streams help (--streams 1), or a quieter hour.',
         details: { ...details, retry_after_ms: wait },
@@ -140,15 +131,4 @@ function retryable(error: unknown): boolean | number {
   if (error.code === 'esxi.overloaded') return typeof wait === 'number' ? wait : true;
   // Refusals are told at once; who reads ranges tries those again that broke off.
   return error.code === 'esxi.unreachable' && error.details['system'] !== 'ENOTFOUND' && mayGoAway(error);
-}
-
-function retryAfterMs(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d+$/.test(header) ? Math.min(MAX_RETRY_AFTER_MS, Number(header) * 1000) : undefined;
-}
-
-/** `bytes 0-511/68719476736`; null for anything else. */
-export function contentRange(headers: IncomingHttpHeaders): ContentRange | null {
-  const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
-  if (!match) return null;
-  return { from: Number(match[1] ?? 0), total: match[2] === '*' ? null : Number(match[2]) };
 }

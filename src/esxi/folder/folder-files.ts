@@ -1,10 +1,10 @@
-import { MIB, StackferryError, type Context } from '../../core/index.js';
+import { contentRange, MIB, StackferryError, type Context } from '../../core/index.js';
 import type { ReadRate } from '../about.js';
 import type { FileProbe, FileRequest } from '../export/index.js';
 import type { FileDoor } from '../read/index.js';
 import { bytesOf } from '../https-body.js';
 import { readFailed, readMissing } from '../read-error.js';
-import { MOST_REQUESTS, contentRange, type FolderClient } from './client.js';
+import { MOST_REQUESTS, type FolderClient } from './client.js';
 import { folderStreams, readRange } from './folder-stream.js';
 
 const SECTOR_BYTES = 512;
@@ -104,7 +104,10 @@ export class FolderFiles implements FileDoor {
       return { state: 'missing' };
     }
     if (status === 200) this.#hasRanges = false;
-    const told = status === 200 ? Number(headers['content-length'] ?? NaN) : (contentRange(headers)?.total ?? NaN);
+    const told =
+      status === 200
+        ? Number(headers['content-length'] ?? NaN)
+        : (contentRange(headers['content-range'])?.total ?? NaN);
     if (!Number.isSafeInteger(told)) {
       body.destroy();
       return { ...unknownFile, readError: 'the host does not say how long it is' };

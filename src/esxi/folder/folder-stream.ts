@@ -1,8 +1,8 @@
-import type { Context } from '../../core/index.js';
+import { contentRange, type Context } from '../../core/index.js';
 import type { FileRead, OpenStream, RangeStream, RemoteFile, Taker } from '../read/index.js';
 import { readFailed, readLost, readMissing } from '../read-error.js';
 import { bytesOf } from '../https-body.js';
-import { contentRange, type FolderClient } from './client.js';
+import type { FolderClient } from './client.js';
 
 /** What both kinds of streams have in common: no word goes out before bytes are to be taken, and a kill ends it all. */
 abstract class FolderStream implements RangeStream {
@@ -75,7 +75,7 @@ class WholeStream extends FolderStream {
   async #begin({ path, bytes }: RemoteFile): Promise<AsyncGenerator<Buffer>> {
     const { status, headers, body } = await this.client.get(path, 0, bytes, this.signal);
     const length = Number(headers['content-length'] ?? bytes);
-    const isWhole = status === 200 || (status === 206 && contentRange(headers)?.from === 0);
+    const isWhole = status === 200 || (status === 206 && contentRange(headers['content-range'])?.from === 0);
     if (isWhole && length === bytes) return bytesOf(body, path, this.signal);
     body.destroy();
     if (status === 404) throw readMissing(path);
@@ -109,7 +109,7 @@ export async function readRange(
         ? readFailed(path, 'the host has fewer bytes of it than before (was the file cut short?)')
         : status === 200
           ? readFailed(path, 'the host sent the whole file where a range was asked for')
-          : contentRange(headers)?.from !== position
+          : contentRange(headers['content-range'])?.from !== position
             ? readFailed(path, 'the host sent another range than was asked for')
             : null;
   if (wrong) {

@@ -3,7 +3,7 @@ import { RangeList, isZero, type Range } from '../../disk/index.js';
 import { BlockMapParser, type BlockMap } from '../parse/block-map.js';
 import { command, path, type RemoteShell } from '../ssh/index.js';
 import { fileRead, type RemoteFile } from './file-read.js';
-import { mayGoAway, readLost } from '../read-error.js';
+import { lastLine, mayGoAway, readLost } from '../read-error.js';
 import { ReadStream } from './read-stream.js';
 
 /** Whether ranges that the host's block map calls empty are left unread: after a look at some of them, always, never. */
@@ -86,12 +86,7 @@ async function readMap(
   const { exitCode, stderr } = await running.finished;
   if (exitCode === null) throw readLost(descriptor, 'while its block map came');
   if (exitCode !== 0) {
-    const said =
-      stderr
-        .trim()
-        .split(/[\r\n]+/)
-        .at(-1) ?? '';
-    return said === '' ? 'vmkfstools ended without a word' : said.slice(0, 160);
+    return lastLine(stderr).slice(0, 160) || 'vmkfstools ended without a word';
   }
   return parser.end();
 }

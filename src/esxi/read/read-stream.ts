@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { StackferryError, type Context } from '../../core/index.js';
 import { quote, type RemoteShell, type RunningCommand } from '../ssh/index.js';
 import type { FileRead, RemoteFile } from './file-read.js';
-import { readFailed, readLost, readRefused } from '../read-error.js';
+import { lastLine, readFailed, readLost, readRefused } from '../read-error.js';
 import type { OpenStream, RangeStream, Taker } from './range-stream.js';
 
 /** A stream that owes us bytes and gives none for so long is taken for dead. */
@@ -176,14 +176,4 @@ export class ReadStream implements RangeStream {
 /** Streams through a shell each. */
 export function shellStreams(shell: RemoteShell): OpenStream {
   return (files, ctx) => ReadStream.open(shell, files, ctx);
-}
-
-function lastLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split(/[\r\n]+/)
-      .at(-1)
-      ?.slice(0, 200) ?? ''
-  );
 }

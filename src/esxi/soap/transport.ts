@@ -8,6 +8,7 @@ import {
   redactText,
   systemCode,
   throwIfAborted,
+  whenAborted,
 } from '../../core/index.js';
 import type { SoapTarget } from './target.js';
 import { TrustingAgent } from './trust.js';
@@ -86,8 +87,7 @@ export class SoapTransport {
       timeout: { lookup: 10_000, connect: 20_000, socket: SILENCE_MS, response: SILENCE_MS },
     });
     // Not by got's own option: it goes on listening to the signal when the request is long over, and fails then.
-    const stop = () => request.destroy(new InterruptedError());
-    signal.addEventListener('abort', stop, { once: true });
+    const unwatch = whenAborted(signal, () => request.destroy(new InterruptedError()));
     let status = 0;
     request.once('response', (response: { statusCode: number; headers: { 'set-cookie'?: string[] } }) => {
       status = response.statusCode;
@@ -102,7 +102,7 @@ export class SoapTransport {
         chunks.push(chunk as Buffer);
       }
     } finally {
-      signal.removeEventListener('abort', stop);
+      unwatch();
     }
     return { status, body: Buffer.concat(chunks).toString('utf8') };
   }

@@ -1,6 +1,5 @@
 import type { ClientChannel } from 'ssh2';
-import { StackferryError, throwIfAborted } from '../../core/index.js';
-import { whenAborted } from './abort.js';
+import { StackferryError, throwIfAborted, whenAborted } from '../../core/index.js';
 import { connectionLost, interruption } from './failures.js';
 import type { SshFacts } from './target.js';
 

@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
 import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
-import { StackferryError, messageOf, throwIfAborted, type Context } from '../../core/index.js';
-import { whenAborted } from './abort.js';
+import { StackferryError, messageOf, throwIfAborted, type Context, whenAborted } from '../../core/index.js';
 import { algorithms } from './algorithms.js';
 import type { Login, LoginAttempt } from './auth.js';
 import { Connection } from './connection.js';

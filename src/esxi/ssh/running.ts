@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
-import { StackferryError, messageOf } from '../../core/index.js';
-import { whenAborted } from './abort.js';
+import { StackferryError, messageOf, whenAborted } from '../../core/index.js';
 import { closeQuietly, type Connection } from './connection.js';
 import { interruption } from './failures.js';
 import type { CommandResult, RunOptions, RunningCommand } from './shell.js';
