@@ -1,6 +1,7 @@
 import { StackferryError, isCode, type Context } from '../core/index.js';
 import type { ReadRate } from './about.js';
 import { fileDisks, type DiskDoor, type PlannedVm, type SourceDisk, type SourceDisks } from './disk-door.js';
+import { totalsOf } from './export/index.js';
 import { remotePath } from './export/paths.js';
 import { FolderClient, FolderFiles } from './folder/index.js';
 import type { DiskRecord } from './inventory/schema.js';
@@ -66,13 +67,10 @@ async function leasedDisks(
 ): Promise<SourceDisks> {
   const version = await changeVersion(session, vm.id);
   const disks = records.map((record) => sourceDisk(session, target, vm, record, version));
-  const sum = (numbers: readonly (number | null)[]) =>
-    numbers.reduce<number | null>((total, one) => (total === null || one === null ? null : total + one), 0);
   ctx.log.debug('disks under a lease', { vm: vm.id, version });
   return {
     disks,
-    bytes: sum(disks.map(({ bytes }) => bytes)) ?? 0,
-    allocatedBytes: sum(disks.map(({ allocatedBytes }) => allocatedBytes)),
+    ...totalsOf(disks),
     door: 'nfc',
     recheck: async () => {
       if ((await changeVersion(session, vm.id)) === version) return;

@@ -2,6 +2,7 @@
 export type { ReadRate, ShellTimeouts } from './about.js';
 export type { DiskDoor, OpenDisk, SourceDisk, SourceDisks } from './disk-door.js';
 export { flatFile, openEitherDoor, type HostDoors } from './either-door.js';
+export { totalsOf } from './export/index.js';
 export { hostOver, openHost, type EsxiHost, type InventoryOptions } from './host.js';
 export { readVmxMachine, type FoundDisk } from './inventory/from-vmx.js';
 export { absolutePath } from './inventory/paths.js';

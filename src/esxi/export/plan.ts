@@ -15,6 +15,7 @@ import {
   type ReadDescriptor,
 } from './plan-link.js';
 import type { FileProbe, ProbeFiles } from './remote-files.js';
+import { totalsOf } from './totals.js';
 import type { DiskPlan, ExportPlan, LinkPlan, PlanOptions } from './types.js';
 
 /** The largest disk that vSphere makes ("Configuration Maximums", 62 TB). */
@@ -85,7 +86,7 @@ export async function planExport(
     });
     return diskPlan(label, planned);
   });
-  const plan = { disks: plans, ...totals(plans) };
+  const plan = { disks: plans, ...totalsOf(plans) };
   if (options.outputDir !== null) await checkSpace(plan, options.outputDir);
   return plan;
 }
@@ -170,22 +171,8 @@ function diskPlan(label: string, links: LinkPlan[]): DiskPlan {
     );
   }
   const extents = links.flatMap((link) => link.extents.map((extent) => ({ ...extent })));
-  const sizes = totals(extents);
+  const sizes = totalsOf(extents);
   return { label, path: newest.path, kind, capacityBytes: capacityBytes(newest.descriptor), links, ...sizes };
-}
-
-function totals(parts: readonly { bytes: number; allocatedBytes: number | null }[]): {
-  bytes: number;
-  allocatedBytes: number | null;
-} {
-  let allocatedBytes: number | null = 0;
-  let bytes = 0;
-  for (const part of parts) {
-    bytes += part.bytes;
-    allocatedBytes =
-      allocatedBytes === null || part.allocatedBytes === null ? null : allocatedBytes + part.allocatedBytes;
-  }
-  return { bytes, allocatedBytes };
 }
 
 /** What is allocated on the datastore must fit here, less what an earlier try has left. */

@@ -1,5 +1,6 @@
 import type { VmdkDescriptor, VmdkKind } from '../../disk/index.js';
 import type { TrustMap } from '../read/allocation.js';
+import type { ReadOptions } from '../read/parallel-reader.js';
 
 /** A file on the host that will be copied as it lies. */
 export interface ExtentPlan {
@@ -59,17 +60,14 @@ export interface PlanOptions {
 /** Ways to the bytes of a host's disks: files by its shell, files by its datastore browser, exports under a lease (NFC). */
 export type Door = 'ssh' | 'https' | 'nfc';
 
-export interface CopyOptions {
+/** `pace` holds a limit of the rate, `onAnswer` is told of each range: as where disks are read. */
+export interface CopyOptions extends Pick<ReadOptions, 'pace' | 'onAnswer'> {
   /** Ranges that are read at once, each on a channel of its own. Default 4. */
   streams?: number;
   /** Whether chunks that the host's block map calls empty are left unread. Default never. */
   trustMap?: TrustMap;
   /** Never more ranges at once than this says at the moment. */
   mostStreams?: () => number;
-  /** Called with bytes as they come; it may wait (a limit of the rate). */
-  pace?: (bytes: number) => Promise<void> | undefined;
-  /** Called when a range was read; it may wait (a pause for the host's sake). */
-  onAnswer?: (answered: { bytes: number; reads: number; ms: number }) => Promise<void> | undefined;
   /** Bytes asked for with one command: a multiple of 4 MiB, at most 256 MiB. Default 64 MiB. */
   rangeBytes?: number;
   /** Also give the SHA-256 of the whole content (another pass over local bytes). Only for a disk without a chain. */

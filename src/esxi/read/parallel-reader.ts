@@ -13,6 +13,13 @@ const MOST_DELAY_MS = 20_000;
 /** Requests that one stream has before it: the next is on the host before the last byte of the one before has come. */
 const AHEAD = 2;
 
+/** A request that was answered: so many bytes in so many runs, in so long. */
+export interface AnsweredRequest {
+  bytes: number;
+  reads: number;
+  ms: number;
+}
+
 export interface ReadOptions {
   /** So many streams; otherwise as many as bring something. Never more than `mostStreams`. */
   streams?: number;
@@ -23,7 +30,7 @@ export interface ReadOptions {
   /** Called before bytes are taken from the wire; it may wait (a limit of the rate). */
   pace?: (bytes: number) => Promise<void> | undefined;
   /** Called when a request was answered; it may wait (a pause for the host's sake). */
-  onAnswer?: (answered: { bytes: number; reads: number; ms: number }) => Promise<void> | undefined;
+  onAnswer?: (answered: AnsweredRequest) => Promise<void> | undefined;
 }
 
 /** A request on its way: its pieces become known one after the other, and are given out in the disk's order. */

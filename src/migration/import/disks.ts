@@ -1,7 +1,7 @@
 import { StackferryError, throwIfAborted, type Context } from '../../core/index.js';
 import type { Package } from '../../convert/package/index.js';
 import { cutAtChunks, type DiskPiece, type DiskSource } from '../../disk/index.js';
-import type { DiskDoor, SourceDisk, SourceDisks } from '../../esxi/index.js';
+import { totalsOf, type DiskDoor, type SourceDisk, type SourceDisks } from '../../esxi/index.js';
 import type { PreparedDisk } from './prepared-disk.js';
 
 /** The disks of a package's VMs by the path that their records have. */
@@ -23,8 +23,7 @@ export function packageDisks(packages: readonly Package[], prepared: PreparedDis
       });
       return {
         disks,
-        bytes: sum(disks.map(({ bytes }) => bytes)),
-        allocatedBytes: sum(disks.map(({ allocatedBytes }) => allocatedBytes ?? 0)),
+        ...totalsOf(disks),
         recheck: async (own) => {
           if (isRemote) await verifyAll(packages, own);
           const now = new Map(await statesOf(packages));
@@ -107,10 +106,6 @@ function changed(name: string): StackferryError {
   return new StackferryError('vm.changed_during_copy', `${name} was changed while it was read.`, {
     hint: 'What was read is not used. See that nothing writes to it and run the same command again.',
   });
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, number) => all + number, 0);
 }
 
 /** What the tables of a disk say that it holds. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { StackferryError, type Context } from '../../core/index.js';
 import type { StreamedMember, StreamedOva } from '../../convert/package/index.js';
 import { RangeList, onlyWanted, withZeros } from '../../disk/index.js';
-import type { DiskDoor, DiskRecord, OpenDisk, SourceDisk } from '../../esxi/index.js';
+import { totalsOf, type DiskDoor, type DiskRecord, type OpenDisk, type SourceDisk } from '../../esxi/index.js';
 import { noCopy, paced } from './disks.js';
 import { emptyDisk } from './prepared-disk.js';
 
@@ -21,8 +21,7 @@ export function streamedDisks(ova: StreamedOva): DiskDoor {
       if (order.some((index, at) => at > 0 && index < (order[at - 1] ?? 0)))
         return Promise.reject(outOfOrder(ova.name));
       const disks = records.map((record) => new StreamedSource(ova, reader, record, [[ova.name, state]]));
-      const bytes = records.reduce((all, { capacity_bytes: capacity }) => all + (capacity ?? 0), 0);
-      return Promise.resolve({ disks, bytes, allocatedBytes: null, recheck: (ctx: Context) => reader.finish(ctx) });
+      return Promise.resolve({ disks, ...totalsOf(disks), recheck: (ctx: Context) => reader.finish(ctx) });
     },
   };
 }

@@ -25,23 +25,17 @@ export function ovfRecord(
   const ports = (type: number, word: string) =>
     devices.filter((device) => device.type === type).map((_, index) => `${word}${index}`);
   return {
-    id: of.id,
+    ...offRecord(of),
     name: machine.name,
-    uuid: null,
-    vmx_path: of.where,
     annotation: machine.annotation ?? '',
     guest_id: machine.guestId,
     hardware_version: machine.hardwareVersion,
-    power_state: 'off',
     cpus: machine.cpus,
     cores_per_socket: machine.coresPerSocket,
     memory_mib: machine.memoryMib,
     firmware: machine.firmware,
     secure_boot: machine.secureBoot,
     vtpm: machine.vtpm,
-    encrypted: false,
-    change_tracking: false,
-    snapshots: 0,
     disks: machine.disks.map(({ label, controller }) => diskRecord(label, controller, of.found.get(label))),
     nics: nics.map(({ label, model, mac, network, connected }) => nicRecord({ label, model, mac, network, connected })),
     facts: {
@@ -61,29 +55,36 @@ export function bareRecord(
   of: { id: string; name: string; where: string; disks: readonly (FoundDisk & { label: string })[] },
 ): VmRecord {
   return {
-    id: of.id,
+    ...offRecord(of),
     name: of.name,
-    uuid: null,
-    vmx_path: of.where,
-    annotation: '',
     guest_id: hardware.guest_id,
-    hardware_version: null,
-    power_state: 'off',
     cpus: hardware.cpus,
-    cores_per_socket: 1,
     memory_mib: hardware.memory_mib,
     firmware: hardware.firmware,
-    secure_boot: false,
-    vtpm: false,
-    encrypted: false,
-    change_tracking: false,
-    snapshots: 0,
     disks: of.disks.map((found) => diskRecord(found.label, 'pvscsi', found)),
     nics: Array.from({ length: hardware.nics }, (_, index) =>
       nicRecord({ label: `ethernet${index}`, model: 'vmxnet3', mac: null, network: null, connected: true }),
     ),
     facts: nothingKnown(),
   };
+}
+
+/** What all VMs of packages have in common, where nothing else is told: off, and unencumbered. */
+function offRecord({ id, where }: { id: string; where: string }) {
+  return {
+    id,
+    uuid: null,
+    vmx_path: where,
+    annotation: '',
+    hardware_version: null,
+    power_state: 'off',
+    cores_per_socket: 1,
+    secure_boot: false,
+    vtpm: false,
+    encrypted: false,
+    change_tracking: false,
+    snapshots: 0,
+  } as const;
 }
 
 /** The label of a bare disk by its place; unit 7 is the SCSI controller's own. */

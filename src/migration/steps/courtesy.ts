@@ -1,11 +1,5 @@
 import { MIB, formatSeconds, type Context } from '../../core/index.js';
-
-/** A request that was answered: so many bytes in so many runs, in so long. */
-interface Answered {
-  bytes: number;
-  reads: number;
-  ms: number;
-}
+import type { AnsweredRequest } from '../../esxi/read/index.js';
 
 /** Smaller or scattered requests take their own time and say nothing of the host. */
 const LEAST_BYTES = 4 * MIB;
@@ -43,7 +37,7 @@ export class Courtesy {
   }
 
   /** Judges a request; undefined where there is nothing to wait for. */
-  answered(answered: Answered): Promise<void> | undefined {
+  answered(answered: AnsweredRequest): Promise<void> | undefined {
     const isHeld = this.#isHeld;
     this.#isHeld = false;
     const pause = isHeld ? 0 : this.#pauseAfter(answered);
@@ -61,7 +55,7 @@ export class Courtesy {
     this.#ctx.events.emit({ kind: 'notice', message });
   }
 
-  #pauseAfter({ bytes, reads, ms }: Answered): number {
+  #pauseAfter({ bytes, reads, ms }: AnsweredRequest): number {
     if (bytes < LEAST_BYTES || reads > MOST_READS) return 0;
     const perMib = ms / (bytes / MIB);
     const usual = this.#usual();
