@@ -103,13 +103,14 @@ async function hashRuns(
 
 /**
  * The hashes of a local image or VMDK set (whole chains included), checked first as {@link checkSource} does. Told as
- * bytes that move, under the given label. A format that is not said is told from the content.
+ * bytes that move, under the given label. A format that is not said is told from the content. `onOpen` is told of the
+ * disk's size before the first chunk, where more than qemu-img can tell it.
  */
 export async function hashImage(
   path: string,
   format: SourceFormat | undefined,
   ctx: Context,
-  options: HashOptions & { label: string },
+  options: HashOptions & { label: string; onOpen?: (capacityBytes: number) => void },
 ): Promise<GuestViewHash & { format: SourceFormat }> {
   const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
   const task = `hash ${path}`;
@@ -119,6 +120,7 @@ export async function hashImage(
   try {
     const checked = await checkSource(path, format, workDir, ctx);
     const total = checked.capacityBytes ?? 0;
+    if (checked.capacityBytes !== null) options.onOpen?.(checked.capacityBytes);
     ctx.events.emit({ kind: 'bytes.started', task, label: options.label, total, done });
     const onProgress = (bytes: number) => {
       done = bytes;

@@ -1,8 +1,6 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { isCode, type Context } from '../../core/index.js';
-import { checkSource, hashImage, judgeImage, type SourceFormat } from '../../convert/index.js';
+import { hashImage, judgeImage, type SourceFormat } from '../../convert/index.js';
 import { ChunkMarks } from '../../disk/index.js';
 import { compared, differs, notVerified, type Check, type Expected, type Reading, type Subject } from './check.js';
 
@@ -61,30 +59,16 @@ export async function checkMadeFile(
 
 /** Any disk image on this machine, read whole as its guest sees it. */
 export async function readFileDisk(ctx: Context, path: string, format?: SourceFormat): Promise<Reading> {
-  const capacityBytes = await capacityOf(ctx, path, format);
-  const marks = capacityBytes === null ? null : new ChunkMarks(capacityBytes);
+  let marks = null as ChunkMarks | null;
   const seen = await hashImage(path, format, ctx, {
     label: `read ${path}`,
-    ...(marks === null
-      ? {}
-      : {
-          onChunk: (index, digest) => {
-            marks.note(index, digest);
-          },
-        }),
+    onOpen: (capacityBytes) => {
+      marks = new ChunkMarks(capacityBytes);
+    },
+    onChunk: (index, digest) => marks?.note(index, digest),
   });
   marks?.noteRest();
   return { capacityBytes: seen.bytes, contentHash: seen.contentHash, marks, format: seen.format };
-}
-
-/** Null where only qemu-img can tell. */
-async function capacityOf(ctx: Context, path: string, format?: SourceFormat): Promise<number | null> {
-  const workDir = await mkdtemp(join(tmpdir(), 'stackferry-'));
-  try {
-    return (await checkSource(path, format, workDir, ctx)).capacityBytes;
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
 }
 
 export function isThere(path: string): Promise<boolean> {
