@@ -1,5 +1,6 @@
 import { SECTOR_BYTES } from './descriptor.js';
-import { PARENT, ZEROS } from './runs.js';
+import { ZEROS } from './runs.js';
+import { sectorShape } from './sector-shape.js';
 import type { SparseHeader } from './sparse-header.js';
 import type { SparseShape } from './sparse-shape.js';
 
@@ -19,29 +20,17 @@ export function hostedShape(
   directoryOffset: number,
   fileBytes: number,
 ): SparseShape {
-  const position = directoryOffset * SECTOR_BYTES;
-  const sectors = { origin: 0, bytes: SECTOR_BYTES, count: Math.ceil(fileBytes / SECTOR_BYTES) };
   const { descriptor } = header;
+  const shape = sectorShape(header, { headerBytes: HOSTED_HEADER_BYTES, directoryOffset, fileBytes });
   return {
-    capacityBytes: header.capacitySectors * SECTOR_BYTES,
-    grainBytes: header.grainSectors * SECTOR_BYTES,
-    tableEntries: header.tableEntries,
-    tableBytes: header.tableEntries * 4,
-    directory: { position, entries: header.directoryEntries, entryBytes: 4 },
-    tableAt: (directory, at) => directory.readUInt32LE(at) * SECTOR_BYTES,
-    grainAt: (table, index) => {
-      const sector = table.readUInt32LE(index * 4);
-      if (sector === 0) return PARENT;
-      return sector === 1 && (flags & ZERO_GRAINS) !== 0 ? ZEROS : sector * SECTOR_BYTES;
-    },
+    ...shape,
+    grainAt: (table, index) =>
+      (flags & ZERO_GRAINS) !== 0 && table.readUInt32LE(index * 4) === 1 ? ZEROS : shape.grainAt(table, index),
     reserved: [
-      { offset: 0, length: HOSTED_HEADER_BYTES },
-      { offset: position, length: header.directoryEntries * 4 },
+      ...shape.reserved,
       ...(descriptor === null
         ? []
         : [{ offset: descriptor.offset * SECTOR_BYTES, length: descriptor.sectors * SECTOR_BYTES }]),
     ],
-    tables: sectors,
-    grains: sectors,
   };
 }
