@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Option, type Command } from 'commander';
-import { UsageError, formatSeconds } from '../core/index.js';
+import { UsageError } from '../core/index.js';
 import type { BareHardware, PackageAddress } from '../migration/import/address.js';
 import type { App } from './app.js';
 import { globalSchema } from './options/global.js';
@@ -90,11 +90,10 @@ async function act(command: Command, app: App, given: readonly string[]): Promis
     hardware: hardwareOf(options),
   };
   const urls = new Map(given.filter(isUrl).map((url) => [withoutQuery(url), url]));
-  const [{ withTools }, { printResult }, { importRequests, importVms }, { planResult }] = await Promise.all([
+  const [{ withTools }, { dryRunEach, tellEnds }, { importRequests, importVms }] = await Promise.all([
     import('./tools.js'),
-    import('./results.js'),
+    import('./several-vms.js'),
     import('../migration/import/import-vms.js'),
-    import('../migration/migrate-plan.js'),
   ]);
   await withTools(app, options, async (tools) => {
     const { terminal, ctx } = tools;
@@ -111,31 +110,14 @@ async function act(command: Command, app: App, given: readonly string[]): Promis
       ...(options.accept === undefined ? {} : { accept: options.accept }),
       ...(options.skipDisk === undefined ? {} : { skipDisks: options.skipDisk }),
     };
+    const output = { app, terminal, format: options.format };
     if (options.dryRun) {
-      const [{ dryRun }, { printPlans }] = await Promise.all([
-        import('../migration/dry-run.js'),
-        import('./plan-text.js'),
-      ]);
-      const runs = [];
-      for (const { one } of await importRequests(host, request)) runs.push(await dryRun(base, one));
-      await printPlans((text) => terminal.out(text), options.format, runs, terminal.tableWidth);
-      if (runs.some((run) => run.blocked !== null)) app.exitCode(3);
+      await dryRunEach(output, base, await importRequests(host, request));
       return;
     }
     const start = ctx.clock.now();
     const ends = await importVms(base, host, request);
-    const result = planResult(ends);
-    const failed = ends.filter((end) => end.error !== null);
-    if (!terminal.quiet) {
-      const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
-      const undo = ends.flatMap((end) => end.result?.run ?? []).map((run) => `stackferry rollback ${run}`);
-      terminal.err(
-        `${ends.length - failed.length} of ${ends.length} VM(s) done in ${seconds}. Undo: ${undo.join('; ')}\n`,
-      );
-      if (failed.length > 0) terminal.err('Go on with the others: the same command again\n');
-    }
-    await printResult((text) => terminal.out(text), options.format, result);
-    if (failed.length > 0) app.exitCode(failed.length < ends.length ? 4 : 1);
+    await tellEnds(output, ends, ctx.clock.now() - start);
   });
 }
 

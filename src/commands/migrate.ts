@@ -160,9 +160,9 @@ async function actPlan(
     );
   }
   const plan = await readPlanFile(app, path);
-  const [{ withTools }, { printResult }, { migratePlan, planResult, requestsOf }] = await Promise.all([
+  const [{ withTools }, { dryRunEach, tellEnds }, { migratePlan, requestsOf }] = await Promise.all([
     import('./tools.js'),
-    import('./results.js'),
+    import('./several-vms.js'),
     import('../migration/migrate-plan.js'),
   ]);
   await withTools(app, options, async ({ terminal, ctx, session }) => {
@@ -177,28 +177,13 @@ async function actPlan(
       again: options.again,
       ...(options.output === undefined ? {} : { outputDir: resolve(app.cwd, options.output) }),
     };
+    const output = { app, terminal, format: options.format };
     if (options.dryRun) {
-      const { dryRun } = await import('../migration/dry-run.js');
-      const { printPlans } = await import('./plan-text.js');
-      const runs = [];
-      for (const { one } of requestsOf(request)) runs.push(await dryRun(base, one));
-      await printPlans((text) => terminal.out(text), options.format, runs, terminal.tableWidth);
-      if (runs.some((run) => run.blocked !== null)) app.exitCode(3);
+      await dryRunEach(output, base, requestsOf(request));
       return;
     }
     const start = ctx.clock.now();
     const ends = await migratePlan(base, request);
-    const result = planResult(ends);
-    const failed = ends.filter((end) => end.error !== null);
-    if (!terminal.quiet) {
-      const seconds = formatSeconds((ctx.clock.now() - start) / 1000);
-      const undo = ends.flatMap((end) => end.result?.run ?? []).map((run) => `stackferry rollback ${run}`);
-      terminal.err(
-        `${ends.length - failed.length} of ${ends.length} VM(s) done in ${seconds}. Undo: ${undo.join('; ')}\n`,
-      );
-      if (failed.length > 0) terminal.err(`Go on with the others: the same command again\n`);
-    }
-    await printResult((text) => terminal.out(text), options.format, result);
-    if (failed.length > 0) app.exitCode(failed.length < ends.length ? 4 : 1);
+    await tellEnds(output, ends, ctx.clock.now() - start);
   });
 }
